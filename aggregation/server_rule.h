@@ -1,0 +1,36 @@
+#pragma once
+// Server optimisers on the mean update (Reddi et al. 2021, arXiv:2003.00295, algorithm 2; FedAvgM: Hsu et al. 2019,
+// arXiv:1909.06335). No bias correction, as in the paper. Moments live as long as the campaign.
+
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "aggregation/updates.h"
+#include "base/result.h"
+
+namespace freshet {
+
+struct Sgd { float lr = 1; };                             // x += lr * mean; lr 1 is FedAvg
+struct Momentum { float lr = 1, beta = 0.9f; };           // v = beta v + mean; x += lr v
+struct Adam { float lr = 0.01f, beta1 = 0.9f, beta2 = 0.99f, tau = 1e-3f; };
+struct Yogi { float lr = 0.01f, beta1 = 0.9f, beta2 = 0.99f, tau = 1e-3f; };
+using ServerRule = std::variant<Sgd, Momentum, Adam, Yogi>;
+
+struct Moments {  // empty means zeros; same length as the mean it goes with
+  std::vector<float> first, second;
+  bool operator==(const Moments&) const = default;
+};
+
+struct ServerStep {
+  std::vector<float> delta;  // to add to the adapter entries of this phase
+  Moments moments;
+};
+
+// REQUIRES: moments empty or of the mean's length.
+ServerStep server_step(const ServerRule& rule, Moments moments, const MeanUpdate& mean);
+
+std::string_view name_of(const ServerRule& rule);             // "sgd", "momentum", "adam", "yogi"
+Result<ServerRule> server_rule_named(std::string_view name);  // with its defaults
+
+}  // namespace freshet

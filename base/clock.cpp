@@ -1,0 +1,12 @@
+#include "base/clock.h"
+
+#include <chrono>
+
+namespace freshet {
+
+Instant SystemClock::now() const {
+  using namespace std::chrono;
+  return {duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count()};
+}
+
+}  // namespace freshet

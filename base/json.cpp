@@ -1,0 +1,40 @@
+#include "base/json.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+
+namespace freshet {
+
+Result<Json> parse_json(std::string_view text, std::string_view source) {
+  // What the parser builds is destroyed recursively, so the depth is bounded before anything is built.
+  std::size_t depth = 0, deepest = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      else if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      deepest = std::max(deepest, ++depth);
+    } else if ((c == '}' || c == ']') && depth > 0) {
+      --depth;
+    }
+  }
+  if (deepest > limits::kJsonDepthMax)
+    return fail(Code::kBadInput, std::string(source) + ": JSON nested deeper than " +
+                                     std::to_string(limits::kJsonDepthMax) + " levels");
+  try {
+    return Json::parse(text);
+  } catch (const nlohmann::json::exception& error) {
+    return fail(Code::kBadInput, std::string(source) + ": not valid JSON (" + error.what() + ")");
+  }
+}
+
+std::string to_text(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace freshet

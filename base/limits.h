@@ -1,0 +1,37 @@
+#pragma once
+// Every bound of the system in one place, checked against each other at compile time.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace freshet::limits {
+
+inline constexpr std::size_t kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB;
+
+// JSON, TOML and other small documents
+inline constexpr std::size_t kJsonDepthMax = 64;
+inline constexpr std::size_t kSmallFileBytesMax = 64 * kMiB;  // tokenizer.json of a large vocabulary
+
+// wire
+inline constexpr std::size_t kChunkBytes = 256 * kKiB;             // bulk data travels in chunks of this size
+inline constexpr std::size_t kFrameBytesMax = kChunkBytes + 8 * kKiB;  // ZMQ_MAXMSGSIZE; one signed message
+inline constexpr std::size_t kTextBytesMax = 1024;                 // any string inside a message
+inline constexpr int kPeerQueueFrames = 32;                        // send and receive high-water mark, per peer
+inline constexpr int kHandshakeMs = 5000;
+inline constexpr std::size_t kVectorEntriesMax = std::size_t{1} << 28;  // one update
+inline constexpr std::size_t kBlobBytesMax = kVectorEntriesMax * 4 + kMiB;
+
+// federation
+inline constexpr std::size_t kCohortMax = 10'000;
+inline constexpr std::uint32_t kRoundsMax = 100'000;
+inline constexpr std::uint32_t kWeightMax = 65'535;
+inline constexpr int kQuantizationBitsMax = 24;
+
+// text
+inline constexpr std::size_t kTextFileBytesMax = kGiB;
+inline constexpr std::size_t kTextFilesMax = 100'000;
+
+static_assert(kFrameBytesMax > kChunkBytes + 4 * kKiB, "a chunk must fit into a frame with its envelope");
+static_assert(kTextBytesMax * 4 < kFrameBytesMax, "a message with a few strings must fit into a frame");
+
+}  // namespace freshet::limits

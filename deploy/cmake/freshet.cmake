@@ -1,0 +1,66 @@
+# freshet_library(name SOURCES ... [PUBLIC ...] [PRIVATE ...]) makes the static library freshet_<name> of one folder or
+# of one half of it; freshet_binary makes a program; freshet_test makes one ctest of one GoogleTest program.
+
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(GTest REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -fno-omit-frame-pointer -fstack-protector-strong)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  add_compile_options(-Werror)
+else()
+  add_compile_definitions(_FORTIFY_SOURCE=2)
+endif()
+if(FRESHET_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+if(FRESHET_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
+function(freshet_library name)
+  cmake_parse_arguments(LIB "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(freshet_${name} STATIC ${LIB_SOURCES})
+  target_include_directories(freshet_${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_link_libraries(freshet_${name} PUBLIC ${LIB_PUBLIC} PRIVATE ${LIB_PRIVATE})
+endfunction()
+
+function(freshet_binary name)
+  cmake_parse_arguments(BIN "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${BIN_SOURCES})
+  target_link_libraries(${name} PRIVATE ${BIN_LINK})
+endfunction()
+
+function(freshet_test name)
+  cmake_parse_arguments(TEST "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(test_${name} ${TEST_SOURCES})
+  target_link_libraries(test_${name} PRIVATE ${TEST_LINK} GTest::gtest_main)
+  set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND test_${name} --gtest_brief=1 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600 ENVIRONMENT
+    "FRESHET_BIN=${CMAKE_BINARY_DIR}/bin;ASAN_OPTIONS=detect_leaks=1;UBSAN_OPTIONS=print_stacktrace=1")
+endfunction()
+
+# A fuzz target is one file with LLVMFuzzerTestOneInput. With -DFRESHET_FUZZ=ON (clang) it is a libFuzzer program.
+# Otherwise tests/fuzz/replay_main.cpp drives it with mutated seeds for a few seconds as an ordinary ctest.
+function(freshet_fuzz name)
+  cmake_parse_arguments(FUZZ "" "" "SOURCES;LINK" ${ARGN})
+  if(FRESHET_FUZZ)
+    add_executable(fuzz_${name} ${FUZZ_SOURCES})
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    add_executable(fuzz_${name} ${FUZZ_SOURCES} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cpp)
+  endif()
+  target_link_libraries(fuzz_${name} PRIVATE ${FUZZ_LINK})
+  set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  if(NOT FRESHET_FUZZ)
+    add_test(NAME fuzz_${name} COMMAND fuzz_${name} --seconds 3 ${CMAKE_SOURCE_DIR}/tests/fuzz/seeds/${name}
+      WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 60)
+  endif()
+endfunction()

@@ -1,0 +1,59 @@
+#pragma once
+// The torch-free face of a model that can be fine-tuned: in this process (trainer/), in a trainer process
+// (model/trainer_process.h), or a toy. Adapters are flat vectors in adapter_layout() order.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/adapter.h"
+#include "model/corpus.h"
+
+namespace freshet {
+
+struct FinetunePlan {
+  AdapterSpec adapter;
+  bool train_a = false, train_b = true;
+  int steps = 10, batch = 8, window = 128;
+  float lr = 5e-3f;         // AdamW, beta 0.9/0.999, eps 1e-8, no weight decay, fresh state each call
+  std::uint64_t seed = 0;   // of the windows drawn
+};
+
+struct Finetuned {
+  std::vector<float> adapter;  // the whole adapter after training
+  float first_loss = 0, last_loss = 0;  // nats per token, of the first and last step
+  double seconds = 0;
+};
+
+struct Evaluation {
+  std::uint64_t tokens = 0, bytes = 0;  // predicted tokens; bytes of text that they stand for
+  double nll = 0;                       // sum, nats
+  double nll_per_token() const { return tokens == 0 ? 0 : nll / static_cast<double>(tokens); }
+  double bits_per_byte() const;         // nll / ln 2 / bytes
+};
+
+struct DistillPlan {
+  AdapterSpec adapter;                       // of the student (LLM)
+  int steps = 100, batch = 8, window = 128;
+  float lr = 1e-3f;
+  int top_k = 16;                            // teacher's kept entries; the rest is one bucket (arXiv:2503.16870)
+  float temperature = 1;
+  float weight = 0.5f;                       // of the distillation loss at the start, beside the plain loss
+  float weight_end = 0.5f;                   // annealed linearly to this
+  std::uint64_t seed = 0;
+};
+
+class LanguageModel {
+ public:
+  virtual ~LanguageModel() = default;
+  virtual const ModelConfig& config() const = 0;
+  // `adapter` may be empty: the base model. kBadInput if its size is not the layout's.
+  virtual Result<Finetuned> finetune(const FinetunePlan& plan, const std::vector<float>& adapter, const Corpus& corpus) = 0;
+  // Mean over windows of `window` tokens with stride `window`.
+  virtual Result<Evaluation> evaluate(const AdapterSpec& spec, const std::vector<float>& adapter,
+                                      std::span<const TokenId> tokens, std::uint64_t bytes, int window) = 0;
+};
+
+}  // namespace freshet

@@ -1,0 +1,31 @@
+#pragma once
+// A campaign as one TOML file, read with every unknown key refused by name and line (docs/quickstart.md has one).
+
+#include <string>
+#include <string_view>
+
+#include "protocol/plan.h"
+
+namespace freshet {
+
+struct AdaptPlan {  // [adapt]: how the cloud model learns from the federated SLM
+  bool enabled = false;
+  std::string llm;          // model folder
+  std::string public_text;  // text folder
+  int rank = 8;
+  float alpha = 16;
+  int steps = 200, batch = 8, window = 128, top_k = 16;
+  float lr = 1e-3f, temperature = 1, weight = 0.7f, weight_end = 0.7f;
+  std::uint64_t seed = 1;
+};
+
+struct CampaignFile {
+  CampaignPlan plan;
+  std::string model;  // folder of the base SLM; relative to the file
+  AdaptPlan adapt;
+};
+
+Result<CampaignFile> parse_campaign_file(std::string_view toml, std::string_view source);
+std::string to_toml(const CampaignFile& file);
+
+}  // namespace freshet

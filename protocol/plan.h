@@ -1,0 +1,56 @@
+#pragma once
+// What a campaign is: every parameter that its nodes must agree on, by digest. Read from a TOML file
+// (protocol/campaign_file.h), announced on the wire, checked by each node against what it can do.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "aggregation/method.h"
+#include "aggregation/quantize.h"
+#include "aggregation/server_rule.h"
+#include "base/bytes.h"
+#include "base/ids.h"
+
+namespace freshet {
+
+enum class Mode : std::uint8_t {
+  kTrustedCoordinator,  // each update is sealed to the coordinator, which opens it: it must be trusted
+};
+
+struct LocalTraining {
+  int steps = 10, batch = 8, window = 128;
+  float lr = 5e-3f;
+  std::uint64_t seed = 1;
+};
+
+struct LoraPlan {
+  int rank = 8;
+  float alpha = 16;
+  std::vector<std::string> targets;  // empty: all seven linear layers
+  std::uint64_t seed = 1;            // of the frozen or initial A
+};
+
+struct CampaignPlan {
+  std::string name;
+  Mode mode = Mode::kTrustedCoordinator;
+  Method method = Method::kRolora;
+  ServerRule rule = Sgd{};
+  std::uint32_t rounds = 20;
+  std::uint32_t cohort_min = 2, cohort_max = 64;  // nodes ready before a round may start; invited at most
+  std::uint32_t survivors_min = 2;                // fewer sealed updates than this: the round is aborted
+  std::int64_t ready_ms = 600'000;                // wait for more ready nodes, after cohort_min are, at most this long
+  std::int64_t round_ms = 60'000;                 // a round ends this long after its invitation
+  LoraPlan lora;
+  LocalTraining training;
+  double clip = 10;       // L2 of one update
+  Grid grid;              // range, bits, weight cap
+  Digest model{};         // model_digest() of the base model all nodes must hold
+};
+
+std::string_view name_of(Mode mode);  // "trusted-coordinator"
+
+// kBadInput, naming the first field that is out of bounds and its bounds.
+Result<void> validate(const CampaignPlan& plan);
+
+}  // namespace freshet

@@ -1,0 +1,29 @@
+#pragma once
+// A node's end: a DEALER that talks to one coordinator whose transport key it has pinned.
+
+#include <memory>
+#include <string>
+
+#include "transport/transport.h"
+
+namespace freshet {
+
+class ZeromqDealer final : public Transport {
+ public:
+  // Connects in the background with exponential back-off. kBadInput for a malformed address.
+  static Result<std::unique_ptr<ZeromqDealer>> connect(const std::string& address, const Identity& identity,
+                                                       const TransportPublic& coordinator);
+  ~ZeromqDealer() override;
+
+  // `to` must be the pinned coordinator.
+  Result<void> send(const TransportPublic& to, ByteView frame) override;
+  Result<std::optional<Inbound>> receive() override;
+  Result<void> wait(std::span<const int> also, int timeout_ms) override;
+
+ private:
+  struct State;
+  explicit ZeromqDealer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace freshet
