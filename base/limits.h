@@ -27,11 +27,29 @@ inline constexpr std::uint32_t kRoundsMax = 100'000;
 inline constexpr std::uint32_t kWeightMax = 65'535;
 inline constexpr int kQuantizationBitsMax = 24;
 
+// operator's interface and the coordinator's own files
+inline constexpr std::size_t kNodeNameBytesMax = 64;
+inline constexpr std::size_t kAllowListBytesMax = 16 * kMiB;
+inline constexpr std::size_t kOperatorsMax = 16;                   // connections to the operator's socket
+inline constexpr std::size_t kOperatorLineBytesMax = 256 * kKiB;   // one JSON document
+inline constexpr std::size_t kOperatorQueueBytesMax = 4 * kMiB;    // unread by an operator: then it is dropped
+inline constexpr std::size_t kCampaignsMax = 1000;                 // in one coordinator's folder
+
 // text
 inline constexpr std::size_t kTextFileBytesMax = kGiB;
 inline constexpr std::size_t kTextFilesMax = 100'000;
 
+// trainer process
+inline constexpr std::size_t kTrainerHeaderBytesMax = 64 * kKiB;
+inline constexpr std::size_t kTrainerHeaderDepthMax = 8;
+inline constexpr std::size_t kTrainerFrameFilesMax = 128;   // the kernel takes at most 253 descriptors at a time
+inline constexpr std::size_t kTrainerRequestsMax = 64;      // not yet answered
+inline constexpr std::size_t kTrainerNameBytesMax = 128;    // of a file or a corpus
+inline constexpr int kTrainerProgressEveryMs = 250;
+
 static_assert(kFrameBytesMax > kChunkBytes + 4 * kKiB, "a chunk must fit into a frame with its envelope");
 static_assert(kTextBytesMax * 4 < kFrameBytesMax, "a message with a few strings must fit into a frame");
+static_assert(kTrainerFrameFilesMax * (kTrainerNameBytesMax + 3) < kTrainerHeaderBytesMax,
+              "a frame full of file names must fit into its header");
 
 }  // namespace freshet::limits
