@@ -27,6 +27,17 @@ inline constexpr std::uint32_t kRoundsMax = 100'000;
 inline constexpr std::uint32_t kWeightMax = 65'535;
 inline constexpr int kQuantizationBitsMax = 24;
 
+// the machines of a campaign
+inline constexpr std::int64_t kHeartbeatMs = 5'000;
+inline constexpr std::int64_t kSilenceMs = 20'000;           // not heard for so long: the node has vanished
+inline constexpr std::uint32_t kRoundAbortsMax = 5;          // in a row: the campaign fails
+inline constexpr std::uint32_t kOffencesMax = 3;             // of one node: it is out of the campaign
+inline constexpr std::size_t kKnownNodesMax = 100'000;       // that one campaign remembers
+inline constexpr std::int64_t kGatherMs = 7LL * 24 * 3'600'000;  // no cohort for so long: the campaign fails
+inline constexpr std::int64_t kRetryMs = 2'000, kRetryMsMax = 60'000;  // back-off doubles from the first to the second
+inline constexpr std::uint32_t kTrainingFailuresMax = 5;     // in a row, from one version: the node gives it up
+inline constexpr std::size_t kReasonBytesMax = 1024;         // why a round or campaign ended
+
 // operator's interface and the coordinator's own files
 inline constexpr std::size_t kNodeNameBytesMax = 64;
 inline constexpr std::size_t kAllowListBytesMax = 16 * kMiB;
@@ -34,6 +45,9 @@ inline constexpr std::size_t kOperatorsMax = 16;                   // connection
 inline constexpr std::size_t kOperatorLineBytesMax = 256 * kKiB;   // one JSON document
 inline constexpr std::size_t kOperatorQueueBytesMax = 4 * kMiB;    // unread by an operator: then it is dropped
 inline constexpr std::size_t kCampaignsMax = 1000;                 // in one coordinator's folder
+
+// secrets in guarded pages; more of them live in plain memory, wiped all the same
+inline constexpr std::size_t kGuardedSecretsMax = 4096;
 
 // text
 inline constexpr std::size_t kTextFileBytesMax = kGiB;
@@ -48,6 +62,7 @@ inline constexpr std::size_t kTrainerNameBytesMax = 128;    // of a file or a co
 inline constexpr int kTrainerProgressEveryMs = 250;
 
 static_assert(kFrameBytesMax > kChunkBytes + 4 * kKiB, "a chunk must fit into a frame with its envelope");
+static_assert(kSilenceMs >= 3 * kHeartbeatMs, "two lost heartbeats must not make a node vanish");
 static_assert(kTextBytesMax * 4 < kFrameBytesMax, "a message with a few strings must fit into a frame");
 static_assert(kTrainerFrameFilesMax * (kTrainerNameBytesMax + 3) < kTrainerHeaderBytesMax,
               "a frame full of file names must fit into its header");
