@@ -4,8 +4,15 @@
 
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
+
+// The library does not say that a result must be looked at; its first declaration may.
+namespace tl {
+template <class T, class E>
+class [[nodiscard]] expected;
+}
+
+#include <tl/expected.hpp>
 
 namespace freshet {
 
@@ -26,7 +33,7 @@ struct Error {
 };
 
 template <class T>
-using Result [[nodiscard]] = tl::expected<T, Error>;
+using Result = tl::expected<T, Error>;
 
 // fail(kBadInput, "...") converts to any Result<T>.
 inline tl::unexpected<Error> fail(Code code, std::string what) {

@@ -10,7 +10,8 @@ namespace freshet {
 
 Digest digest_of(ByteView bytes);
 
-// Digest of `bytes` under a domain such as "freshet/plan/v1": BLAKE2b-256(u8 length || domain || bytes).
+// Digest of `bytes` under a domain such as "freshet/plan/v1": BLAKE2b-256(u8 length || domain ||
+// bytes).
 Digest digest_of(std::string_view domain, ByteView bytes);
 
 // The same over bytes that come in pieces.

@@ -1,16 +1,19 @@
 #pragma once
-// An identity at rest: FOLDER/identity.key (0600), sealed with XChaCha20-Poly1305 under a key in FOLDER/seal.key (0600),
-// or in the file that FRESHET_SEAL_KEY names (a systemd credential, a USB stick). Never unsealed on disk.
+// An identity at rest: FOLDER/identity.key (0600), sealed with XChaCha20-Poly1305 under a key in
+// FOLDER/seal.key (0600), or in the file that FRESHET_SEAL_KEY names (a systemd credential, a USB
+// stick). Never unsealed on disk.
 
 #include "base/files.h"
 #include "crypto/keys.h"
 
 namespace freshet {
 
-// Makes both files on first use. kRefused when a file is readable by others, kCorrupt when it does not open.
+// Makes both files on first use. kRefused when a file is readable by others, kCorrupt when it does
+// not open.
 struct KeyRing {
   Identity identity;
-  Secret storage;  // 32 bytes: seals what this party keeps on disk; also the root of keyed generators
+  Secret
+      storage;  // 32 bytes: seals what this party keeps on disk; also the root of keyed generators
 };
 Result<KeyRing> load_or_make_keys(const Path& folder);
 

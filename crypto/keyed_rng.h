@@ -1,6 +1,6 @@
 #pragma once
-// A ChaCha20 stream under a key derived from (storage key, purpose, campaign, version): what must be both secret and
-// repeatable after a crash, such as the rounding of one contribution.
+// A ChaCha20 stream under a key derived from (storage key, purpose, campaign, version): what must
+// be both secret and repeatable after a crash, such as the rounding of one contribution.
 
 #include <string_view>
 
@@ -20,8 +20,8 @@ class KeyedRng {
   void refill();
   Secret key_;
   std::uint64_t block_ = 0;
-  std::array<std::uint8_t, 4096> buffer_{};
-  std::size_t used_ = 4096;
+  Secret buffer_;
+  std::size_t used_;
 };
 
 }  // namespace freshet

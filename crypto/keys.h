@@ -1,6 +1,7 @@
 #pragma once
-// The three key pairs of a party, each its own type and for one use: signing (Ed25519), transport (CURVE, X25519) and
-// sealing (X25519). Public halves are plain values; secret halves live in Secret.
+// The three key pairs of a party, each its own type and for one use: signing (Ed25519), transport
+// (CURVE, X25519) and sealing (X25519). Public halves are plain values; secret halves live in
+// Secret.
 
 #include <array>
 #include <string>
@@ -30,7 +31,8 @@ struct PublicIdentity {
   bool operator==(const PublicIdentity&) const = default;
 };
 
-// One line that a person can copy: "freshet-id-1:" and 192 hexadecimal digits, then 8 digits of check.
+// One line that a person can copy: "freshet-id-1:" and 192 hexadecimal digits, then 8 digits of
+// check.
 std::string to_text(const PublicIdentity& identity);
 Result<PublicIdentity> public_identity_from_text(std::string_view text);
 
@@ -43,6 +45,7 @@ struct Identity {
 };
 
 Signature sign(const Identity& identity, std::string_view domain, ByteView bytes);
-bool verify(const SigningPublic& key, std::string_view domain, ByteView bytes, const Signature& signature);
+bool verify(const SigningPublic& key, std::string_view domain, ByteView bytes,
+            const Signature& signature);
 
 }  // namespace freshet

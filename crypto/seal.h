@@ -1,6 +1,7 @@
 #pragma once
-// Sealing bytes: to a party (ephemeral X25519, BLAKE2b key derivation, XChaCha20-Poly1305) or to oneself at rest.
-// `context` is authenticated, not encrypted: a sealed thing opens only in the context it was made for.
+// Sealing bytes: to a party (ephemeral X25519, BLAKE2b key derivation, XChaCha20-Poly1305) or to
+// oneself at rest. `context` is authenticated, not encrypted: a sealed thing opens only in the
+// context it was made for.
 
 #include "crypto/keys.h"
 

@@ -1,6 +1,7 @@
 #pragma once
-// Secret bytes in guarded, locked memory (sodium_malloc), wiped when they go. Not copyable, never printable, compared in
-// constant time. harden_process() is called first thing in every daemon's main.
+// Secret bytes in guarded, locked memory (sodium_malloc), wiped when they go. Not copyable, never
+// printable, compared in constant time. harden_process() is called first thing in every daemon's
+// main.
 
 #include <cstddef>
 #include <span>
@@ -26,11 +27,13 @@ class Secret {
  private:
   std::uint8_t* data_ = nullptr;
   std::size_t size_ = 0;
+  bool guarded_ = false;  // else plain memory, wiped all the same: see limits::kGuardedSecretsMax
 };
 
 bool equal_in_constant_time(ByteView a, ByteView b);
 
-// sodium_init, no core files, not dumpable, umask 077.
+// sodium_init, no core files, not dumpable, umask 077. Where memory cannot be locked it says so in
+// the log and goes on.
 Result<void> harden_process();
 
 void random_bytes(std::span<std::uint8_t> out);
