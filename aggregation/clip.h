@@ -1,5 +1,6 @@
 #pragma once
-// L2 clipping of one update: the bound on what one node can do to a sum (McMahan et al. 2018, eq. of section 3).
+// L2 clipping of one update: the bound on what one node can do to a sum (McMahan et al. 2018, eq.
+// of section 3).
 
 #include "aggregation/updates.h"
 #include "base/result.h"
@@ -11,7 +12,8 @@ struct Clipped {
   double norm_before;  // L2
 };
 
-// values * min(1, norm_max / ||values||). kBadInput on NaN or infinity, naming the first such entry.
+// values * min(1, norm_max / ||values||). kBadInput on NaN or infinity, naming the first such
+// entry.
 Result<Clipped> clip(Update update, double norm_max);
 
 }  // namespace freshet

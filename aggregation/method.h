@@ -1,6 +1,7 @@
 #pragma once
-// A federated LoRA method: which factors train in which round. One factor at a time makes the mean of the updates
-// exact (the mean of products is not the product of means); FedIT averages both and is an approximation.
+// A federated LoRA method: which factors train in which round. One factor at a time makes the mean
+// of the updates exact (the mean of products is not the product of means); FedIT averages both and
+// is an approximation.
 
 #include <cstdint>
 #include <string_view>
@@ -20,7 +21,8 @@ struct Factors {  // which LoRA factors are trained and sent
   bool operator==(const Factors&) const = default;
 };
 
-// `version` is the version that the round starts from, counted from 0; the first trained factor is always B (or both).
+// `version` is the version that the round starts from, counted from 0; the first trained factor is
+// always B (or both).
 Factors factors_of(Method method, std::uint64_t version);
 
 std::string_view name_of(Method method);

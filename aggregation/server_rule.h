@@ -1,6 +1,7 @@
 #pragma once
-// Server optimisers on the mean update (Reddi et al. 2021, arXiv:2003.00295, algorithm 2; FedAvgM: Hsu et al. 2019,
-// arXiv:1909.06335). No bias correction, as in the paper. Moments live as long as the campaign.
+// Server optimisers on the mean update (Reddi et al. 2021, arXiv:2003.00295, algorithm 2; FedAvgM:
+// Hsu et al. 2019, arXiv:1909.06335). No bias correction, as in the paper. Moments live as long as
+// the campaign.
 
 #include <string_view>
 #include <variant>
@@ -11,10 +12,18 @@
 
 namespace freshet {
 
-struct Sgd { float lr = 1; };                             // x += lr * mean; lr 1 is FedAvg
-struct Momentum { float lr = 1, beta = 0.9f; };           // v = beta v + mean; x += lr v
-struct Adam { float lr = 0.01f, beta1 = 0.9f, beta2 = 0.99f, tau = 1e-3f; };
-struct Yogi { float lr = 0.01f, beta1 = 0.9f, beta2 = 0.99f, tau = 1e-3f; };
+struct Sgd {
+  float lr = 1;
+};  // x += lr * mean; lr 1 is FedAvg
+struct Momentum {
+  float lr = 1, beta = 0.9f;
+};  // v = beta v + mean; x += lr v
+struct Adam {
+  float lr = 0.01f, beta1 = 0.9f, beta2 = 0.99f, tau = 1e-3f;
+};
+struct Yogi {
+  float lr = 0.01f, beta1 = 0.9f, beta2 = 0.99f, tau = 1e-3f;
+};
 using ServerRule = std::variant<Sgd, Momentum, Adam, Yogi>;
 
 struct Moments {  // empty means zeros; same length as the mean it goes with

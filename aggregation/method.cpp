@@ -1,0 +1,34 @@
+#include "aggregation/method.h"
+
+#include <fmt/core.h>
+
+#include "base/check.h"
+
+namespace freshet {
+
+Factors factors_of(Method method, std::uint64_t version) {
+  switch (method) {
+    case Method::kFedit: return {.a = true, .b = true};
+    case Method::kFfa: return {.a = false, .b = true};
+    case Method::kRolora: return {.a = version % 2 == 1, .b = version % 2 == 0};
+  }
+  CHECK(false, "method {}", static_cast<int>(method));
+}
+
+std::string_view name_of(Method method) {
+  switch (method) {
+    case Method::kFedit: return "fedit";
+    case Method::kFfa: return "ffa";
+    case Method::kRolora: return "rolora";
+  }
+  CHECK(false, "method {}", static_cast<int>(method));
+}
+
+Result<Method> method_named(std::string_view name) {
+  for (const Method method : {Method::kFedit, Method::kFfa, Method::kRolora})
+    if (name_of(method) == name) return method;
+  return fail(Code::kBadInput,
+              fmt::format("unknown method \"{}\": use fedit, ffa or rolora", name));
+}
+
+}  // namespace freshet
