@@ -53,6 +53,13 @@ inline constexpr std::size_t kGuardedSecretsMax = 4096;
 inline constexpr std::size_t kTextFileBytesMax = kGiB;
 inline constexpr std::size_t kTextFilesMax = 100'000;
 
+// models
+inline constexpr std::size_t kSafetensorsHeaderBytesMax = 16 * kMiB;
+inline constexpr std::size_t kTensorDimensionsMax = 8;
+inline constexpr std::size_t kTensorBytesMax = 1024 * kGiB;
+inline constexpr int kVocabularyMax = 1 << 20;
+inline constexpr int kAdapterRankMax = 1024;
+
 // trainer process
 inline constexpr std::size_t kTrainerHeaderBytesMax = 64 * kKiB;
 inline constexpr std::size_t kTrainerHeaderDepthMax = 8;

@@ -10,6 +10,9 @@
 
 namespace freshet {
 
+struct ModelConfig;
+class Tokenizer;
+
 struct OpenFile {
   std::string name;  // for errors and for the kind of the file (".txt", ".md", ".jsonl"); never opened
   UniqueFd fd;
@@ -24,5 +27,8 @@ Result<ModelFiles> open_model_folder(const Path& folder);
 
 // BLAKE2b-256 of the three files, so that all sides can say that they mean the same model.
 Result<Digest> model_digest(const ModelFiles& files);
+
+// kBadInput if the tokenizer has ids that the model has no embedding for.
+Result<void> check_tokenizer_matches(const ModelConfig& config, const Tokenizer& tokenizer);
 
 }  // namespace freshet
