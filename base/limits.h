@@ -18,6 +18,10 @@ inline constexpr std::size_t kFrameBytesMax = kChunkBytes + 8 * kKiB;  // ZMQ_MA
 inline constexpr std::size_t kTextBytesMax = 1024;                 // any string inside a message
 inline constexpr int kPeerQueueFrames = 32;                        // send and receive high-water mark, per peer
 inline constexpr int kHandshakeMs = 5000;
+inline constexpr int kReconnectMs = 100, kReconnectMsMax = 5000;   // back-off doubles from the first to the second
+inline constexpr int kLingerMs = 250;                              // for last words when an end closes
+inline constexpr int kConnectionsWaitingMax = 1024;                // not yet accepted
+inline constexpr std::size_t kPeersMax = 20'000;                   // keys that one router talks to
 inline constexpr std::size_t kVectorEntriesMax = std::size_t{1} << 28;  // one update
 inline constexpr std::size_t kBlobBytesMax = kVectorEntriesMax * 4 + kMiB;
 
@@ -44,6 +48,10 @@ inline constexpr std::size_t kAllowListBytesMax = 16 * kMiB;
 inline constexpr std::size_t kOperatorsMax = 16;                   // connections to the operator's socket
 inline constexpr std::size_t kOperatorLineBytesMax = 256 * kKiB;   // one JSON document
 inline constexpr std::size_t kOperatorQueueBytesMax = 4 * kMiB;    // unread by an operator: then it is dropped
+inline constexpr std::size_t kOutboxFrames = 16;                   // for one peer whose queue is full or who is away
+inline constexpr std::int64_t kOutboxMs = 30'000;                  // older frames are dropped: the peer asks again
+inline constexpr std::uint32_t kUploadTriesMax = 3;                // different uploads of one node for one round
+inline constexpr int kFramesPerTurn = 256;                         // taken from the transport before time is looked at
 inline constexpr std::size_t kCampaignsMax = 1000;                 // in one coordinator's folder
 
 // secrets in guarded pages; more of them live in plain memory, wiped all the same
@@ -62,7 +70,6 @@ inline constexpr int kAdapterRankMax = 1024;
 
 // trainer process
 inline constexpr std::size_t kTrainerHeaderBytesMax = 64 * kKiB;
-inline constexpr std::size_t kTrainerHeaderDepthMax = 8;
 inline constexpr std::size_t kTrainerFrameFilesMax = 128;   // the kernel takes at most 253 descriptors at a time
 inline constexpr std::size_t kTrainerRequestsMax = 64;      // not yet answered
 inline constexpr std::size_t kTrainerNameBytesMax = 128;    // of a file or a corpus

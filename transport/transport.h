@@ -1,6 +1,7 @@
 #pragma once
-// Frames between parties that know each other by transport key. Two real users: ZeroMQ ends (zeromq_router.h,
-// zeromq_dealer.h) and the simulated network (simulations/). No message content here.
+// Frames between parties that know each other by transport key. Two real users: ZeroMQ ends
+// (zeromq_router.h, zeromq_dealer.h) and the simulated network (simulations/). No message content
+// here.
 
 #include <optional>
 #include <span>
@@ -19,7 +20,8 @@ struct Inbound {
 class Transport {
  public:
   virtual ~Transport() = default;
-  // Never blocks. kUnavailable: the peer is not connected or its queue is full; the caller retries later.
+  // Never blocks. kUnavailable: the peer is not connected or its queue is full; the caller retries
+  // later.
   virtual Result<void> send(const TransportPublic& to, ByteView frame) = 0;
   // The next frame, if one is here. Never blocks.
   virtual Result<std::optional<Inbound>> receive() = 0;

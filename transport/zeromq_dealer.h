@@ -1,5 +1,7 @@
 #pragma once
-// A node's end: a DEALER that talks to one coordinator whose transport key it has pinned.
+// A node's end: a DEALER that talks to one coordinator whose transport key it has pinned. For one
+// thread. Until the handshake is over and whenever the connection is lost, send() says kUnavailable
+// and why; nothing is queued for later.
 
 #include <memory>
 #include <string>
@@ -11,7 +13,8 @@ namespace freshet {
 class ZeromqDealer final : public Transport {
  public:
   // Connects in the background with exponential back-off. kBadInput for a malformed address.
-  static Result<std::unique_ptr<ZeromqDealer>> connect(const std::string& address, const Identity& identity,
+  static Result<std::unique_ptr<ZeromqDealer>> connect(const std::string& address,
+                                                       const Identity& identity,
                                                        const TransportPublic& coordinator);
   ~ZeromqDealer() override;
 
