@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -36,8 +37,9 @@ struct Node {
 // ---- phases
 
 struct Gathering {
-  Instant since;                      // of this version or attempt
-  std::optional<Instant> enough_at;   // when cohort_min were ready
+  Instant since;                     // of this version or attempt
+  std::uint32_t ready = 0;           // nodes for which is_ready() holds
+  std::optional<Instant> enough_at;  // when cohort_min were ready
   bool operator==(const Gathering&) const = default;
 };
 struct Collecting {

@@ -91,7 +91,7 @@ struct Session {
 struct Connected { Instant now; };  // also after the transport was made anew
 struct Announced { Base base; Instant now; };
 struct BlobArrived { Digest blob{}; Instant now; };             // whole and verified
-struct Trained { Contribution contribution; Instant now; };     // and stored durably
+struct Trained { Contribution contribution; Instant now; };     // and stored durably; dropped again when it is late
 struct TrainerFailed { VersionId base; Instant now; };
 struct Invited { CampaignId campaign; RoundId round; VersionId base; std::int64_t remaining_ms = 0; Instant now; };
 struct Sealed { Upload upload; Instant now; };                  // and stored durably
@@ -121,7 +121,7 @@ using Effect = std::variant<SendHello, SendHeartbeat, SendReady, FetchBlob, Star
 struct Step {
   Session next;
   std::vector<Effect> effects;
-  bool accepted = false;  // false: the event meant nothing here and next equals the state before
+  bool accepted = false;  // false: next equals the state before; effects may still answer or clean up
 };
 
 [[nodiscard]] Step step(Session state, const Event& event);

@@ -1,0 +1,305 @@
+#include "coordinator/campaign.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/rng.h"
+
+namespace freshet::campaign {
+namespace {
+
+struct Machine {
+  Campaign c;
+  std::vector<Effect> effects;
+  bool accepted = false, durable = false;
+
+  void committed() { accepted = durable = true; }
+};
+
+void refuse(Machine& m, NodeId node, Code code, std::string why) {
+  m.effects.push_back(SendRefused{node, code, std::move(why)});
+}
+
+// ---- nodes
+
+void note_ready(Campaign& c, Instant now) {
+  auto* gathering = std::get_if<Gathering>(&c.phase);
+  if (gathering == nullptr) return;
+  bool enough = gathering->ready >= c.rules.cohort_min;
+  if (enough && !gathering->enough_at) gathering->enough_at = now;
+  if (!enough) gathering->enough_at.reset();
+}
+
+// The one place where a node's record changes: keeps the count of ready nodes with it.
+template <class Change>
+void change_node(Machine& m, NodeId id, Instant now, Change change) {
+  Node& node = m.c.nodes[id];
+  bool before = is_ready(m.c, node);
+  change(node);
+  bool after = is_ready(m.c, node);
+  if (!node.here && node.offences == 0) m.c.nodes.erase(id);
+  if (auto* gathering = std::get_if<Gathering>(&m.c.phase)) {
+    gathering->ready += after ? 1 : 0;
+    gathering->ready -= before ? 1 : 0;
+  }
+  note_ready(m.c, now);
+  m.committed();
+}
+
+void count_offence(Machine& m, NodeId id, Instant now) {
+  change_node(m, id, now, [](Node& node) { ++node.offences; });
+}
+
+bool is_out(const Campaign& c, NodeId id) {
+  auto node = c.nodes.find(id);
+  return node != c.nodes.end() && node->second.offences >= limits::kOffencesMax;
+}
+
+// Notes that a node was heard; a node that is new, or was gone, joins. False: it may not speak.
+bool hear(Machine& m, NodeId id, Instant now) {
+  if (is_out(m.c, id)) {
+    refuse(m, id, Code::kRefused,
+           "out of this campaign after repeated offences; ask the coordinator's operator");
+    return false;
+  }
+  auto node = m.c.nodes.find(id);
+  if (node == m.c.nodes.end() && m.c.nodes.size() >= limits::kKnownNodesMax) {
+    refuse(m, id, Code::kUnavailable,
+           "the campaign knows as many nodes as it can; try again later");
+    return false;
+  }
+  if (node == m.c.nodes.end() || !node->second.here) {
+    change_node(m, id, now, [](Node& joined) { joined.here = true; });
+  }
+  Instant& heard = m.c.heard[id];
+  m.accepted = m.accepted || heard < now;
+  heard = std::max(heard, now);
+  return true;
+}
+
+void tell_where_we_are(Machine& m, NodeId node) {
+  if (is_over(m.c)) {
+    m.effects.push_back(SendFinished{node, m.c.version});
+  } else {
+    m.effects.push_back(SendAnnounce{node});
+  }
+}
+
+void tell_all(Machine& m) {
+  for (const auto& [id, node] : m.c.nodes)
+    if (node.here && node.offences < limits::kOffencesMax) tell_where_we_are(m, id);
+}
+
+// A member that says it is ready has not got its invitation.
+void invite_again(Machine& m, NodeId node, Instant now) {
+  const auto* collecting = std::get_if<Collecting>(&m.c.phase);
+  if (collecting == nullptr) return;
+  const round::Round& round = collecting->round;
+  const round::Member* member = round::find(round, node);
+  if (member == nullptr || member->upload) return;
+  m.effects.push_back(SendInvite{node, round.plan.id, round.plan.base,
+                                 static_cast<std::uint32_t>(round.cohort.size()),
+                                 std::max<std::int64_t>(round.deadline - now, 0)});
+}
+
+void node_is_ready(Machine& m, NodeId node, VersionId base, Instant now) {
+  if (is_over(m.c) || base != m.c.version) return tell_where_we_are(m, node);
+  if (m.c.nodes[node].ready != base) change_node(m, node, now, [&](Node& n) { n.ready = base; });
+  invite_again(m, node, now);
+}
+
+// ---- rounds
+
+std::vector<NodeId> choose_cohort(const Campaign& c, std::uint64_t seed) {
+  std::vector<NodeId> ready;
+  for (const auto& [id, node] : c.nodes)
+    if (is_ready(c, node)) ready.push_back(id);
+  if (ready.size() <= c.rules.cohort_max) return ready;
+  Rng rng(seed, c.last_round.value + 1);
+  for (std::size_t i = 0; i < c.rules.cohort_max; ++i)
+    std::swap(ready[i], ready[i + rng.below(ready.size() - i)]);
+  ready.resize(c.rules.cohort_max);
+  std::sort(ready.begin(), ready.end());
+  return ready;
+}
+
+void close(Machine& m, const round::Round& round, bool published) {
+  SendReceipt receipt{{}, round.plan.id, published, m.c.version, {}};
+  DropUploads drop;
+  for (const round::Member& member : round.cohort) receipt.to.push_back(member.node);
+  for (const round::Survivor& survivor : round::survivors(round)) {
+    if (published) receipt.survivors.push_back(survivor.node);
+    drop.uploads.push_back(survivor.upload);
+  }
+  m.effects.push_back(std::move(receipt));
+  if (!drop.uploads.empty()) m.effects.push_back(std::move(drop));
+}
+
+void gather(Machine& m, Instant now) {
+  m.c.phase = Gathering{now, ready_count(m.c), std::nullopt};
+  note_ready(m.c, now);
+}
+
+void abort_round(Machine& m, const round::Round& round, Instant now) {
+  for (const round::Member& member :
+       round.cohort) {  // who did not answer must say again that it is ready
+    auto node = m.c.nodes.find(member.node);
+    if (!member.upload && node != m.c.nodes.end()) node->second.ready.reset();
+  }
+  close(m, round, false);
+  if (++m.c.aborts < limits::kRoundAbortsMax) return gather(m, now);
+  m.c.phase = Failed{fmt::format("{} rounds in a row were aborted; the last: {}", m.c.aborts,
+                                 std::get<round::Aborted>(round.phase).why)};
+  tell_all(m);
+}
+
+// Steps the open round, which is moved out and back, and carries what comes of it into the
+// campaign.
+void step_round(Machine& m, const round::Event& event, Instant now) {
+  auto* summing = std::get_if<Summing>(&m.c.phase);
+  round::Round& open = summing != nullptr ? summing->round : std::get<Collecting>(m.c.phase).round;
+  round::Step stepped = round::step(std::move(open), event);
+  for (const round::Effect& effect : stepped.effects) {
+    if (const auto* accept = std::get_if<round::Accept>(&effect)) {
+      m.effects.push_back(SendAccepted{accept->node, stepped.next.plan.id, accept->upload});
+    } else {
+      const auto& refused = std::get<round::Refuse>(effect);
+      refuse(m, refused.node, refused.code, refused.why);
+      if (refused.offence) count_offence(m, refused.node, now);
+    }
+  }
+  if (stepped.accepted) m.committed();
+  if (std::holds_alternative<round::Aborted>(stepped.next.phase))
+    return abort_round(m, stepped.next, now);
+  if (std::holds_alternative<round::Finished>(stepped.next.phase)) {
+    if (stepped.accepted)
+      m.effects.push_back(
+          AddAndStep{stepped.next.plan.id, stepped.next.plan.base, round::survivors(stepped.next)});
+    m.c.phase = Summing{std::move(stepped.next)};
+  } else {
+    CHECK(summing == nullptr, "a closed round cannot collect again");
+    m.c.phase = Collecting{std::move(stepped.next)};
+  }
+}
+
+// ---- one overload for each event, or pair of phase and event, that means something
+
+template <class Phase>
+struct In {};  // the phase's type; its data is in the machine, where the handler may replace it
+
+void on(Machine& m, auto, const Hello& event) {
+  if (hear(m, event.node, event.now)) tell_where_we_are(m, event.node);
+}
+
+void on(Machine& m, auto, const Heartbeat& event) {
+  if (!hear(m, event.node, event.now)) return;
+  if (event.activity == Activity::kReady)
+    return node_is_ready(m, event.node, event.base, event.now);
+  if (is_over(m.c) || event.activity == Activity::kIdle || event.base != m.c.version)
+    tell_where_we_are(m, event.node);
+}
+
+void on(Machine& m, auto, const Ready& event) {
+  if (hear(m, event.node, event.now)) node_is_ready(m, event.node, event.base, event.now);
+}
+
+void on(Machine& m, auto, const Uploaded& event) {
+  if (!hear(m, event.node, event.now)) return;
+  const round::Round* round = open_round(m.c);
+  if (round != nullptr && round->plan.id == event.round)
+    return step_round(m, round::Uploaded{event.node, event.upload}, event.now);
+  refuse(m, event.node, Code::kExpired, fmt::format("round {} is not open", event.round.value));
+  tell_where_we_are(m, event.node);
+}
+
+void on(Machine& m, In<Gathering>, const RoundOpened& event) {
+  std::vector<NodeId> cohort = choose_cohort(m.c, event.seed);
+  if (cohort.size() < m.c.rules.cohort_min) return;
+  m.c.last_round.value += 1;
+  round::RoundPlan plan{m.c.last_round, m.c.version, m.c.rules.survivors_min};
+  const auto size = static_cast<std::uint32_t>(cohort.size());
+  for (NodeId node : cohort)
+    m.effects.push_back(SendInvite{node, plan.id, plan.base, size, m.c.rules.round_ms});
+  m.c.phase = Collecting{round::begin(plan, event.now + m.c.rules.round_ms, cohort)};
+  m.committed();
+}
+
+void on(Machine& m, In<Gathering>, const GaveUp&) {
+  m.c.phase =
+      Failed{fmt::format("fewer than {} nodes were ready on version {} for {} s",
+                         m.c.rules.cohort_min, m.c.version.value, m.c.rules.gather_ms / 1000)};
+  m.committed();
+  tell_all(m);
+}
+
+void on(Machine& m, In<Collecting>, const DeadlinePassed& event) {
+  if (event.round == open_round(m.c)->plan.id) step_round(m, round::DeadlinePassed{}, event.now);
+}
+
+void on(Machine& m, In<Summing>, const Spoiled& event) {
+  if (event.round != open_round(m.c)->plan.id) return;
+  DropUploads drop;
+  for (NodeId node : event.nodes) {
+    const round::Member* member = round::find(*open_round(m.c), node);
+    if (member != nullptr && member->upload) drop.uploads.push_back(*member->upload);
+  }
+  if (!drop.uploads.empty()) m.effects.push_back(std::move(drop));
+  step_round(m, round::Spoiled{event.nodes}, event.now);
+}
+
+void on(Machine& m, In<Summing>, const Summed& event) {
+  const round::Round round = *open_round(m.c);
+  if (event.round != round.plan.id || event.version.value != m.c.version.value + 1) return;
+  m.c.version = event.version;
+  m.c.adapter = event.adapter;
+  m.c.aborts = 0;
+  close(m, round, true);
+  if (m.c.version.value >= m.c.rules.rounds) {
+    m.c.phase = Finished{};
+  } else {
+    gather(m, event.now);
+  }
+  tell_all(m);
+  m.committed();
+}
+
+void on(Machine& m, auto, const Vanished& event) {
+  auto node = m.c.nodes.find(event.node);
+  if (is_over(m.c) || node == m.c.nodes.end() || !node->second.here) return;
+  change_node(m, event.node, event.now, [](Node& gone) {
+    gone.here = false;
+    gone.ready.reset();
+  });
+  m.c.heard.erase(event.node);
+  if (std::holds_alternative<Collecting>(m.c.phase))
+    step_round(m, round::Vanished{event.node}, event.now);
+}
+
+void on(Machine& m, auto, const Recovered& event) {
+  if (is_over(m.c)) return;
+  for (const auto& [id, node] : m.c.nodes)
+    if (node.here) m.c.heard[id] = event.now;
+  if (auto* gathering = std::get_if<Gathering>(&m.c.phase)) {
+    gathering->since = event.now;
+    if (gathering->enough_at) gathering->enough_at = event.now;
+  }
+  if (auto* collecting = std::get_if<Collecting>(&m.c.phase))
+    collecting->round.deadline = event.now + m.c.rules.round_ms;
+  m.committed();
+}
+
+void on(Machine&, auto, const auto&) {}  // anything else means nothing in this phase
+
+}  // namespace
+
+Step step(Campaign state, const Event& event) {
+  Machine machine{std::move(state), {}, false, false};
+  std::visit([&]<class P>(const P&, const auto& e) { on(machine, In<P>{}, e); }, machine.c.phase,
+             event);
+  return Step{std::move(machine.c), std::move(machine.effects), machine.accepted, machine.durable};
+}
+
+}  // namespace freshet::campaign
