@@ -1,0 +1,60 @@
+#pragma once
+// Every number of the demo that is a choice: how much text, how many rounds and steps, which
+// learning rates.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/limits.h"
+
+namespace freshet::demo {
+
+struct Settings {
+  std::size_t private_bytes;  // a node
+  std::size_t public_bytes;
+  std::uint32_t rounds;
+  int local_steps, local_batch, window;
+  float local_lr;
+  int lora_rank;
+  float lora_alpha;
+  int distill_steps, distill_batch;
+  float distill_lr;
+  double heldout_share;
+};
+
+inline constexpr Settings kFull{
+    .private_bytes = 300 * limits::kKiB,
+    .public_bytes = 500 * limits::kKiB,
+    .rounds = 12,
+    .local_steps = 10,
+    .local_batch = 8,
+    .window = 128,
+    .local_lr = 5e-3f,
+    .lora_rank = 8,
+    .lora_alpha = 16,
+    .distill_steps = 150,
+    .distill_batch = 8,
+    .distill_lr = 2e-3f,
+    .heldout_share = 0.1,
+};
+
+inline constexpr Settings kQuick{
+    .private_bytes = 150 * limits::kKiB,
+    .public_bytes = 200 * limits::kKiB,
+    .rounds = 3,
+    .local_steps = 8,
+    .local_batch = 8,
+    .window = 128,
+    .local_lr = 5e-3f,
+    .lora_rank = 8,
+    .lora_alpha = 16,
+    .distill_steps = 30,
+    .distill_batch = 8,
+    .distill_lr = 2e-3f,
+    .heldout_share = 0.1,
+};
+
+inline constexpr std::size_t kNodesDefault = 8;
+inline constexpr std::size_t kMemoryBytesMax = 6 * limits::kGiB;  // over all processes of the demo
+
+}  // namespace freshet::demo

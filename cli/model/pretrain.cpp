@@ -1,0 +1,110 @@
+#include "trainer/pretrain.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "base/exit_code.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "cli/model/verbs.h"
+#include "model/corpus.h"
+#include "trainer/finetune.h"
+#include "trainer/threads.h"
+
+namespace freshet {
+namespace {
+
+struct Flags {
+  std::string text, valid, tokenizer, out;
+  ModelConfig config;
+  PretrainPlan plan;
+  int threads = 2;
+};
+
+Result<std::vector<TokenId>> tokens_of(const Tokenizer& tokenizer, const Path& folder, std::uint64_t& bytes) {
+  std::vector<TokenId> tokens;
+  TRY_ASSIGN(const std::vector<OpenFile> files, open_text_folder(folder));
+  for (const OpenFile& file : files) {
+    TRY_ASSIGN(const std::vector<Document> documents, read_documents(file));
+    for (const Document& document : documents) {
+      const std::vector<TokenId> ids = tokenizer.encode(document.text, true);
+      tokens.insert(tokens.end(), ids.begin(), ids.end());
+      bytes += document.text.size();
+    }
+    std::fprintf(stderr, "read %s: %zu tokens so far\n", file.name.c_str(), tokens.size());
+  }
+  return tokens;
+}
+
+Result<void> save(Llama& llama, const std::string& tokenizer, const Path& out) {
+  TRY(write_file_durably(out / "model.safetensors", to_safetensors(llama)));
+  TRY(write_file_durably(out / "tokenizer.json", as_bytes(tokenizer)));
+  return write_file_durably(out / "config.json", as_bytes(to_text(to_json(llama.config), 2) + "\n"));
+}
+
+Result<void> run(Flags flags) {
+  TRY_ASSIGN(const std::string tokenizer_text, read_file(flags.tokenizer, limits::kSmallFileBytesMax));
+  TRY_ASSIGN(const Tokenizer tokenizer, Tokenizer::parse(tokenizer_text, flags.tokenizer));
+  TRY(make_folders(flags.out));
+  warm_up(flags.threads);
+  flags.config.vocab_size = tokenizer.vocab_size();
+  flags.config.head_dim = flags.config.hidden_size / flags.config.heads;
+  flags.config.tied_embeddings = true;
+  flags.config.bos_id = tokenizer.bos_id();
+  flags.config.eos_id = tokenizer.eos_id();
+  flags.plan.precision = multiplies_bf16() ? Precision::kBf16 : Precision::kF32;
+  std::uint64_t train_bytes = 0, valid_bytes = 0;
+  TRY_ASSIGN(const std::vector<TokenId> train, tokens_of(tokenizer, flags.text, train_bytes));
+  TRY_ASSIGN(const std::vector<TokenId> valid, tokens_of(tokenizer, flags.valid, valid_bytes));
+  Llama llama = random_llama(flags.config, flags.plan.seed);
+  std::string curve = "step,seconds,train_loss,valid_loss,valid_bits_per_byte\n";
+  Result<void> outcome;
+  TRY(pretrain(llama, flags.plan, train, [&](const PretrainPoint& point) {
+    Result<Evaluation> measured = evaluate(llama, {}, {}, valid, valid_bytes, flags.plan.window, {});
+    if (!measured) outcome = tl::unexpected(measured.error());
+    if (measured) {
+      char line[160];
+      std::snprintf(line, sizeof line, "%d,%.0f,%.4f,%.4f,%.4f\n", point.step, point.seconds, point.train_loss,
+                    measured->nll_per_token(), measured->bits_per_byte());
+      curve += line;
+      std::fprintf(stderr, "lr %.5f  %s", point.lr, line);
+      outcome = save(llama, tokenizer_text, flags.out);
+      if (outcome) outcome = write_file_durably(Path(flags.out) / "curve.csv", as_bytes(curve));
+    }
+    return outcome.has_value();
+  }));
+  return outcome;
+}
+
+}  // namespace
+
+void add_pretrain(CLI::App& model, Verb& chosen) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* verb = model.add_subcommand("pretrain", "Train a small Llama-shaped model from random weights");
+  verb->add_option("--text", flags->text, "Folder of text to train on")->required();
+  verb->add_option("--valid", flags->valid, "Folder of text to measure on, not in --text")->required();
+  verb->add_option("--tokenizer", flags->tokenizer, "tokenizer.json (freshet model tokenizer makes one)")->required();
+  verb->add_option("--out", flags->out, "Folder of the model to write")->required();
+  verb->add_option("--hidden", flags->config.hidden_size)->required()->check(CLI::Range(8, 8192));
+  verb->add_option("--intermediate", flags->config.intermediate_size)->required()->check(CLI::Range(8, 32768));
+  verb->add_option("--layers", flags->config.layers)->required()->check(CLI::Range(1, 256));
+  verb->add_option("--heads", flags->config.heads)->required()->check(CLI::Range(1, 256));
+  verb->add_option("--kv-heads", flags->config.kv_heads)->required()->check(CLI::Range(1, 256));
+  verb->add_option("--positions", flags->config.max_positions)->default_val(512)->check(CLI::Range(8, 65536));
+  verb->add_option("--window", flags->plan.window)->capture_default_str()->check(CLI::Range(8, 65536));
+  verb->add_option("--batch", flags->plan.batch)->capture_default_str()->check(CLI::Range(1, 4096));
+  verb->add_option("--steps", flags->plan.steps)->capture_default_str()->check(CLI::Range(1, 100'000'000));
+  verb->add_option("--minutes", flags->plan.minutes_max, "End the schedule after this time at the latest")->check(CLI::Range(0.0, 1e6));
+  verb->add_option("--lr", flags->plan.lr)->capture_default_str()->check(CLI::Range(0.0f, 1.0f));
+  verb->add_option("--report-every", flags->plan.report_every)->capture_default_str()->check(CLI::Range(1, 1'000'000));
+  verb->add_option("--seed", flags->plan.seed)->capture_default_str();
+  verb->add_option("--threads", flags->threads)->capture_default_str()->check(CLI::Range(1, 256));
+  verb->callback([flags, &chosen] {
+    chosen = [flags] {
+      const Result<void> done = run(*flags);
+      return done ? 0 : report(done.error());
+    };
+  });
+}
+
+}  // namespace freshet

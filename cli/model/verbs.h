@@ -1,0 +1,20 @@
+#pragma once
+// The verbs of `freshet model`: each adds its subcommand and flags; what runs it is a function that returns the exit code.
+
+#include <functional>
+
+namespace CLI {
+class App;
+}
+
+namespace freshet {
+
+using Verb = std::function<int()>;  // set by the subcommand that the person typed
+
+void add_eval(CLI::App& model, Verb& chosen);
+void add_generate(CLI::App& model, Verb& chosen);
+void add_info(CLI::App& model, Verb& chosen);
+void add_tokenizer(CLI::App& model, Verb& chosen);
+void add_pretrain(CLI::App& model, Verb& chosen);
+
+}  // namespace freshet
