@@ -1,6 +1,7 @@
 #include "base/files.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,7 +45,7 @@ Result<MappedFile> MappedFile::open(const Path& path) {
 Error errno_error(std::string_view what, const Path& path) {
   const int number = errno;
   Code code = Code::kBadInput;
-  if (number == ENOSPC || number == EDQUOT || number == ENOMEM) code = Code::kNoSpace;
+  if (number == ENOSPC || number == EDQUOT || number == ENOMEM || number == EFBIG) code = Code::kNoSpace;
   if (number == EACCES || number == EPERM || number == EROFS) code = Code::kRefused;
   if (number == EADDRINUSE || number == EAGAIN) code = Code::kUnavailable;
   std::string text = std::string(what) + " " + path.string() + ": " + std::generic_category().message(number);
@@ -117,6 +118,15 @@ Result<void> make_folders(const Path& path, int mode) {
   if (::mkdir(path.c_str(), static_cast<mode_t>(mode)) != 0 && errno != EEXIST)
     return tl::unexpected(errno_error("cannot create folder", path));
   return {};
+}
+
+Result<UniqueFd> lock_folder(const Path& folder) {
+  const Path path = folder / "lock";
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) return tl::unexpected(errno_error("cannot open", path));
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno != EWOULDBLOCK) return tl::unexpected(errno_error("cannot lock", path));
+  return fail(Code::kUnavailable, folder.string() + ": another process is running in this folder; stop it or use another --dir");
 }
 
 Path binary_folder() {

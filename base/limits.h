@@ -16,6 +16,7 @@ inline constexpr std::size_t kSmallFileBytesMax = 64 * kMiB;  // tokenizer.json 
 inline constexpr std::size_t kChunkBytes = 256 * kKiB;             // bulk data travels in chunks of this size
 inline constexpr std::size_t kFrameBytesMax = kChunkBytes + 8 * kKiB;  // ZMQ_MAXMSGSIZE; one signed message
 inline constexpr std::size_t kTextBytesMax = 1024;                 // any string inside a message
+inline constexpr int kMessageDepthMax = 16;                        // pointers behind one another in one message
 inline constexpr int kPeerQueueFrames = 32;                        // send and receive high-water mark, per peer
 inline constexpr int kHandshakeMs = 5000;
 inline constexpr int kReconnectMs = 100, kReconnectMsMax = 5000;   // back-off doubles from the first to the second
@@ -24,12 +25,22 @@ inline constexpr int kConnectionsWaitingMax = 1024;                // not yet ac
 inline constexpr std::size_t kPeersMax = 20'000;                   // keys that one router talks to
 inline constexpr std::size_t kVectorEntriesMax = std::size_t{1} << 28;  // one update
 inline constexpr std::size_t kBlobBytesMax = kVectorEntriesMax * 4 + kMiB;
+inline constexpr std::size_t kStagingsMax = 20'000;                // unfinished uploads in one store
 
 // federation
 inline constexpr std::size_t kCohortMax = 10'000;
 inline constexpr std::uint32_t kRoundsMax = 100'000;
 inline constexpr std::uint32_t kWeightMax = 65'535;
 inline constexpr int kQuantizationBitsMax = 24;
+
+// what a plan may ask of a node
+inline constexpr std::size_t kPlanNameBytesMax = 64;
+inline constexpr std::size_t kCampaignFileBytesMax = 64 * kKiB;
+inline constexpr int kTrainingStepsMax = 100'000;
+inline constexpr int kTrainingBatchMax = 1024;
+inline constexpr int kTrainingWindowMax = 32'768;  // tokens
+inline constexpr std::int64_t kReadyMsMax = 7LL * 24 * 3'600'000;
+inline constexpr std::int64_t kRoundMsMax = 24LL * 3'600'000;
 
 // the machines of a campaign
 inline constexpr std::int64_t kHeartbeatMs = 5'000;
