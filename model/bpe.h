@@ -1,0 +1,66 @@
+#pragma once
+// Byte-pair merges (Sennrich et al. 2016): of all neighbours that a rule joins, the rule of the
+// lowest rank goes first, from the left. A word of n symbols takes O(n log n).
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/tokenizer.h"
+
+namespace freshet {
+
+struct MergeRule {  // its rank is its place in the list
+  TokenId left, right, product;
+};
+
+class MergeTable {
+ public:
+  MergeTable() = default;
+  explicit MergeTable(std::vector<MergeRule> rules);  // of two rules for one pair the later counts
+
+  // The rank of the rule that joins the pair, or -1.
+  std::int32_t rank(TokenId left, TokenId right) const;
+  TokenId product(std::int32_t rank) const {
+    return rules_[static_cast<std::size_t>(rank)].product;
+  }
+
+ private:
+  struct Slot {
+    std::uint64_t pair;
+    std::int32_t rank;  // -1: empty
+  };
+  std::size_t slot_of(std::uint64_t pair) const;
+  std::vector<MergeRule> rules_;
+  std::vector<Slot> slots_;  // open addressing, a power of two, at most half full
+};
+
+// Joins symbols in place. Keeps its buffers between words; one for each thread.
+class Merger {
+ public:
+  void merge(const MergeTable& table, std::vector<TokenId>& symbols);
+
+ private:
+  void offer(const MergeTable& table, const std::vector<TokenId>& symbols, std::int32_t at);
+  std::vector<std::int32_t> previous_, next_;
+  std::vector<std::uint64_t> heap_;  // rank, then place
+};
+
+// Words already merged: one slot for each hash, the later word replaces the earlier.
+class WordCache {
+ public:
+  static constexpr std::size_t kSlots = std::size_t{1} << 15, kWordBytesMax = 48;
+  // The ids of `word`, or null; null for every word longer than kWordBytesMax.
+  const std::vector<TokenId>* find(std::string_view word) const;
+  void put(std::string_view word, const std::vector<TokenId>& ids);
+
+ private:
+  struct Slot {
+    std::string word;
+    std::vector<TokenId> ids;
+  };
+  std::vector<Slot> slots_;
+};
+
+}  // namespace freshet
