@@ -17,6 +17,8 @@ std::uint64_t hash_of(const std::uint8_t* run, std::size_t length) {
   return hash;
 }
 
+std::size_t pair_at(const std::uint8_t* bytes) { return std::size_t{bytes[0]} << 8 | bytes[1]; }
+
 std::uint64_t mixed(std::uint64_t hash) {
   hash ^= hash >> 32;
   hash *= 0xd6e8feb86659fd93;
@@ -36,13 +38,15 @@ void roll(ByteView text, std::size_t length, std::uint64_t leaving, Visit visit)
 
 }  // namespace
 
-LongestMatch::LongestMatch(std::span<const ByteView> patterns, std::size_t known) : best_(known) {
+LongestMatch::LongestMatch(std::span<const ByteView> patterns, std::size_t known)
+    : best_(known), pairs_(65536) {
   for (ByteView pattern : patterns) {
     starts_.push_back(joined_.size());
     joined_.insert(joined_.end(), pattern.begin(), pattern.end());
   }
   starts_.push_back(joined_.size());
   CHECK(joined_.size() < UINT32_MAX, "{} bytes of patterns", joined_.size());
+  for (std::size_t i = 0; i + 1 < joined_.size(); ++i) pairs_[pair_at(&joined_[i])] = true;
   build();
 }
 
@@ -67,6 +71,10 @@ void LongestMatch::build() {
       return true;
     });
   }
+}
+
+bool LongestMatch::likely(const std::uint8_t* run) const {
+  return length_ < 2 || (pairs_[pair_at(run)] && pairs_[pair_at(run + length_ - 2)]);
 }
 
 bool LongestMatch::holds(const std::uint8_t* run, std::uint64_t hash) const {
@@ -102,7 +110,7 @@ bool LongestMatch::scan(ByteView text) {
   while (true) {
     std::size_t hit = text.size();
     roll(text, length_, leaving_, [&](std::size_t at, std::uint64_t hash) {
-      if (!holds(text.data() + at, hash)) return true;
+      if (!likely(text.data() + at) || !holds(text.data() + at, hash)) return true;
       hit = at;
       return false;
     });

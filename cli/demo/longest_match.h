@@ -27,11 +27,14 @@ class LongestMatch {
  private:
   void build();
   bool holds(const std::uint8_t* run, std::uint64_t hash) const;
+  bool likely(const std::uint8_t* run) const;
   void extend(ByteView from);
 
   Bytes joined_;
   std::vector<std::size_t> starts_;  // of each pattern in joined_, and the end of the last
   std::size_t best_, pattern_ = 0;
+  std::vector<bool>
+      pairs_;  // which two bytes follow each other in a pattern: small enough for the fastest cache
 
   // Of runs of best_ + 1 bytes, each once.
   std::size_t length_ = 0;
