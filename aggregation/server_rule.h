@@ -12,17 +12,21 @@
 
 namespace freshet {
 
-struct Sgd {
+struct Sgd {  // x += lr * mean; lr 1 is FedAvg
   float lr = 1;
-};  // x += lr * mean; lr 1 is FedAvg
-struct Momentum {
+  bool operator==(const Sgd&) const = default;
+};
+struct Momentum {  // v = beta v + mean; x += lr v
   float lr = 1, beta = 0.9f;
-};  // v = beta v + mean; x += lr v
+  bool operator==(const Momentum&) const = default;
+};
 struct Adam {
   float lr = 0.01f, beta1 = 0.9f, beta2 = 0.99f, tau = 1e-3f;
+  bool operator==(const Adam&) const = default;
 };
 struct Yogi {
   float lr = 0.01f, beta1 = 0.9f, beta2 = 0.99f, tau = 1e-3f;
+  bool operator==(const Yogi&) const = default;
 };
 using ServerRule = std::variant<Sgd, Momentum, Adam, Yogi>;
 

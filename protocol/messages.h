@@ -1,6 +1,7 @@
 #pragma once
-// What the parties say to each other, as plain structs. The wire form is schema.capnp, the codec codec.h; bytes are in
-// docs/protocol.md. Nothing here can carry private text, an Update or a QuantizedUpdate: only a SealedUpdate's bytes.
+// What the parties say to each other, as plain structs. The wire form is schema.capnp, the codec
+// codec.h; bytes are in docs/protocol.md. Nothing here can carry private text, an Update or a
+// QuantizedUpdate: only a SealedUpdate's bytes.
 
 #include <cstdint>
 #include <string>
@@ -21,20 +22,24 @@ struct Hello {  // first on every connection, and again when nothing was heard f
   std::uint32_t protocol = 1;
   std::string software;
   Digest model{};
+  bool operator==(const Hello&) const = default;
 };
 enum class Activity : std::uint8_t { kIdle, kFetching, kTraining, kReady, kUploading };
 struct Heartbeat {  // liveness and progress; no loss, no text statistic
   CampaignId campaign;
   VersionId base;
   Activity activity = Activity::kIdle;
+  bool operator==(const Heartbeat&) const = default;
 };
 struct Ready {  // a contribution from `base` is stored, sealed, on the node
   CampaignId campaign;
   VersionId base;
+  bool operator==(const Ready&) const = default;
 };
 struct Fetch {  // asks for the chunk of a blob at `offset`
   Digest blob{};
   std::uint64_t offset = 0;
+  bool operator==(const Fetch&) const = default;
 };
 struct UploadChunk {  // of the bytes of a SealedUpdate
   CampaignId campaign;
@@ -42,35 +47,42 @@ struct UploadChunk {  // of the bytes of a SealedUpdate
   Digest blob{};
   std::uint64_t size = 0, offset = 0;
   Bytes data;
+  bool operator==(const UploadChunk&) const = default;
 };
 
 // ---- coordinator -> node
 
-struct Announce {  // train from this version; sent on Hello, after every published version, and when asked again
+struct Announce {  // train from this version; sent on Hello, after every published version, and
+                   // when asked again
   CampaignId campaign;
   CampaignPlan plan;
   VersionId version;
   Digest adapter{};  // blob of little-endian f32 in adapter layout order
   std::uint64_t adapter_bytes = 0;
-  Digest layout{};   // of the phase: digest_of("freshet/layout/v1", canonical_bytes(phase_layout))
+  Digest layout{};  // of the phase: digest_of("freshet/layout/v1", canonical_bytes(phase_layout))
+  bool operator==(const Announce&) const = default;
 };
-struct Invite {  // the cohort of a round is formed and you are in it: send your contribution from `base`
+struct Invite {  // the cohort of a round is formed and you are in it: send your contribution from
+                 // `base`
   CampaignId campaign;
   RoundId round;
   VersionId base;
   std::uint32_t cohort = 0;
   std::int64_t remaining_ms = 0;
   SealingPublic seal_to;
+  bool operator==(const Invite&) const = default;
 };
 struct ChunkAck {  // durable up to next_offset; == size: verified, durable and journaled
   RoundId round;
   Digest blob{};
   std::uint64_t next_offset = 0;
+  bool operator==(const ChunkAck&) const = default;
 };
 struct Chunk {
   Digest blob{};
   std::uint64_t size = 0, offset = 0;
   Bytes data;
+  bool operator==(const Chunk&) const = default;
 };
 struct Receipt {  // a round ended; `survivors` are in the sum, in rising order
   CampaignId campaign;
@@ -78,17 +90,21 @@ struct Receipt {  // a round ended; `survivors` are in the sum, in rising order
   bool published = false;  // false: aborted, `version` is still the base
   VersionId version;
   std::vector<NodeId> survivors;
+  bool operator==(const Receipt&) const = default;
 };
 struct Finished {
   CampaignId campaign;
   VersionId version;
+  bool operator==(const Finished&) const = default;
 };
 struct Refused {
   Code code = Code::kRefused;
-  std::string why;
+  std::string why;  // cut to limits::kTextBytesMax, control characters become spaces
+  bool operator==(const Refused&) const = default;
 };
 
 using NodeMessage = std::variant<Hello, Heartbeat, Ready, Fetch, UploadChunk>;
-using CoordinatorMessage = std::variant<Announce, Invite, ChunkAck, Chunk, Receipt, Finished, Refused>;
+using CoordinatorMessage =
+    std::variant<Announce, Invite, ChunkAck, Chunk, Receipt, Finished, Refused>;
 
 }  // namespace freshet

@@ -1,6 +1,7 @@
 #pragma once
-// What a campaign is: every parameter that its nodes must agree on, by digest. Read from a TOML file
-// (protocol/campaign_file.h), announced on the wire, checked by each node against what it can do.
+// What a campaign is: every parameter that its nodes must agree on, by digest. Read from a TOML
+// file (protocol/campaign_file.h), announced on the wire, checked by each node against what it can
+// do.
 
 #include <cstdint>
 #include <string>
@@ -15,13 +16,15 @@
 namespace freshet {
 
 enum class Mode : std::uint8_t {
-  kTrustedCoordinator,  // each update is sealed to the coordinator, which opens it: it must be trusted
+  kTrustedCoordinator,  // each update is sealed to the coordinator, which opens it: it must be
+                        // trusted
 };
 
 struct LocalTraining {
   int steps = 10, batch = 8, window = 128;
   float lr = 5e-3f;
   std::uint64_t seed = 1;
+  bool operator==(const LocalTraining&) const = default;
 };
 
 struct LoraPlan {
@@ -29,7 +32,14 @@ struct LoraPlan {
   float alpha = 16;
   std::vector<std::string> targets;  // empty: all seven linear layers
   std::uint64_t seed = 1;            // of the frozen or initial A
+  bool operator==(const LoraPlan&) const = default;
 };
+
+// The grid's range where a plan gives none: clip / 16. An update whose norm is the clip has entries
+// of about clip / sqrt(n), so a range of the whole clip would waste the grid: at 16 bits its step
+// would be 3e-5 of the clip, coarse beside deltas of 1e-4 of it. At a sixteenth the step is 2e-6 of
+// the clip, and only an update with its weight in fewer than 256 entries can be clamped.
+inline float default_range(double clip) { return static_cast<float>(clip / 16); }
 
 struct CampaignPlan {
   std::string name;
@@ -37,20 +47,28 @@ struct CampaignPlan {
   Method method = Method::kRolora;
   ServerRule rule = Sgd{};
   std::uint32_t rounds = 20;
-  std::uint32_t cohort_min = 2, cohort_max = 64;  // nodes ready before a round may start; invited at most
-  std::uint32_t survivors_min = 2;                // fewer sealed updates than this: the round is aborted
-  std::int64_t ready_ms = 600'000;                // wait for more ready nodes, after cohort_min are, at most this long
-  std::int64_t round_ms = 60'000;                 // a round ends this long after its invitation
+  std::uint32_t cohort_min = 2,
+                cohort_max = 64;    // nodes ready before a round may start; invited at most
+  std::uint32_t survivors_min = 2;  // fewer sealed updates than this: the round is aborted
+  std::int64_t ready_ms =
+      600'000;  // wait for more ready nodes, after cohort_min are, at most this long
+  std::int64_t round_ms = 60'000;  // a round ends this long after its invitation
   LoraPlan lora;
   LocalTraining training;
-  double clip = 10;       // L2 of one update
-  Grid grid;              // range, bits, weight cap
-  Digest model{};         // model_digest() of the base model all nodes must hold
+  double clip = 10;                       // L2 of one update
+  Grid grid{.range = default_range(10)};  // range, bits, weight cap
+  Digest model{};                         // model_digest() of the base model all nodes must hold
+  bool operator==(const CampaignPlan&) const = default;
 };
 
 std::string_view name_of(Mode mode);  // "trusted-coordinator"
+Result<Mode> mode_named(std::string_view name);
 
 // kBadInput, naming the first field that is out of bounds and its bounds.
 Result<void> validate(const CampaignPlan& plan);
+
+// The name of a plan: equal plans and no others have equal digests. Over canonical bytes
+// (docs/protocol.md).
+Digest plan_digest(const CampaignPlan& plan);
 
 }  // namespace freshet

@@ -1,0 +1,142 @@
+#include "protocol/plan.h"
+
+#include <fmt/core.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "crypto/digest.h"
+#include "protocol/bounds.h"
+#include "protocol/canonical.h"
+
+namespace freshet {
+namespace {
+
+constexpr std::array<std::string_view, 7> kTargets = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                                                      "gate_proj", "up_proj", "down_proj"};
+
+Result<void> decay(std::string_view field, float value) {
+  if (value >= 0 && value < 1) return {};
+  return fail(Code::kBadInput, fmt::format("{} is {}: it must be in [0, 1)", field, value));
+}
+
+Result<void> check(const Sgd& rule) { return above_zero("[server] lr", rule.lr); }
+Result<void> check(const Momentum& rule) {
+  TRY(above_zero("[server] lr", rule.lr));
+  return decay("[server] beta", rule.beta);
+}
+template <class Adaptive>
+Result<void> check(const Adaptive& rule) {
+  TRY(above_zero("[server] lr", rule.lr));
+  TRY(decay("[server] beta1", rule.beta1));
+  TRY(decay("[server] beta2", rule.beta2));
+  return above_zero("[server] tau", rule.tau);
+}
+
+Result<void> check_name(std::string_view name) {
+  const bool printable =
+      std::all_of(name.begin(), name.end(), [](unsigned char c) { return c >= 0x20 && c != 0x7f; });
+  if (!name.empty() && name.size() <= limits::kPlanNameBytesMax && printable) return {};
+  return fail(Code::kBadInput,
+              fmt::format("[campaign] name has {} bytes: it must have 1 to {}, none of them a "
+                          "control character",
+                          name.size(), limits::kPlanNameBytesMax));
+}
+
+Result<void> check_cohort(const CampaignPlan& plan) {
+  const auto cohort_max = static_cast<std::uint32_t>(limits::kCohortMax);
+  TRY(within<std::uint32_t>("[cohort] max", plan.cohort_max, 1, cohort_max));
+  TRY(within<std::uint32_t>("[cohort] min", plan.cohort_min, 1, plan.cohort_max));
+  TRY(within<std::uint32_t>("[cohort] survivors_min", plan.survivors_min, 1, plan.cohort_min));
+  TRY(within<std::int64_t>("[cohort] ready_ms", plan.ready_ms, 0, limits::kReadyMsMax));
+  return within<std::int64_t>("[cohort] round_ms", plan.round_ms, 1, limits::kRoundMsMax);
+}
+
+Result<void> check(const LoraPlan& lora) {
+  TRY(within("[lora] rank", lora.rank, 1, limits::kAdapterRankMax));
+  TRY(above_zero("[lora] alpha", lora.alpha));
+  for (auto target = lora.targets.begin(); target != lora.targets.end(); ++target) {
+    if (std::find(kTargets.begin(), kTargets.end(), *target) == kTargets.end())
+      return fail(Code::kBadInput, fmt::format("[lora] targets has \"{}\": use {}", *target,
+                                               fmt::join(kTargets, ", ")));
+    if (std::find(lora.targets.begin(), target, *target) != target)
+      return fail(Code::kBadInput, fmt::format("[lora] targets has \"{}\" twice", *target));
+  }
+  return seed_within("[lora] seed", lora.seed);
+}
+
+Result<void> check(const LocalTraining& training) {
+  TRY(within("[training] steps", training.steps, 1, limits::kTrainingStepsMax));
+  TRY(within("[training] batch", training.batch, 1, limits::kTrainingBatchMax));
+  TRY(within("[training] window", training.window, 2, limits::kTrainingWindowMax));
+  TRY(above_zero("[training] lr", training.lr));
+  return seed_within("[training] seed", training.seed);
+}
+
+Result<void> check_update(const CampaignPlan& plan) {
+  TRY(above_zero("[update] clip", plan.clip));
+  const auto bits = sum_bits(plan.grid, plan.cohort_max);
+  if (!bits) return fail(bits.error().code, "[update] " + bits.error().what);
+  return {};
+}
+
+void append(CanonicalBytes& to, const Sgd& rule) { to.number(rule.lr); }
+void append(CanonicalBytes& to, const Momentum& rule) { to.number(rule.lr).number(rule.beta); }
+template <class Adaptive>
+void append(CanonicalBytes& to, const Adaptive& rule) {
+  to.number(rule.lr).number(rule.beta1).number(rule.beta2).number(rule.tau);
+}
+
+template <class T>
+auto bits_of(T value) {
+  return static_cast<std::make_unsigned_t<T>>(value);
+}
+
+}  // namespace
+
+std::string_view name_of(Mode mode) {
+  CHECK(mode == Mode::kTrustedCoordinator, "mode {}", static_cast<int>(mode));
+  return "trusted-coordinator";
+}
+
+Result<Mode> mode_named(std::string_view name) {
+  if (name == name_of(Mode::kTrustedCoordinator)) return Mode::kTrustedCoordinator;
+  return fail(Code::kBadInput,
+              fmt::format("unknown mode \"{}\": there is one, \"trusted-coordinator\", in which "
+                          "the coordinator opens every update",
+                          name));
+}
+
+Result<void> validate(const CampaignPlan& plan) {
+  TRY(check_name(plan.name));
+  TRY(within<std::uint32_t>("[campaign] rounds", plan.rounds, 1, limits::kRoundsMax));
+  TRY(std::visit([](const auto& rule) { return check(rule); }, plan.rule));
+  TRY(check_cohort(plan));
+  TRY(check(plan.lora));
+  TRY(check(plan.training));
+  return check_update(plan);
+}
+
+Digest plan_digest(const CampaignPlan& plan) {
+  CanonicalBytes bytes;
+  bytes.text(plan.name).text(name_of(plan.mode)).text(name_of(plan.method));
+  bytes.text(name_of(plan.rule));
+  std::visit([&](const auto& rule) { append(bytes, rule); }, plan.rule);
+  bytes.number(plan.rounds).number(plan.cohort_min).number(plan.cohort_max);
+  bytes.number(plan.survivors_min).number(bits_of(plan.ready_ms)).number(bits_of(plan.round_ms));
+  bytes.number(bits_of(plan.lora.rank)).number(plan.lora.alpha);
+  bytes.number(static_cast<std::uint32_t>(plan.lora.targets.size()));
+  for (const auto& target : plan.lora.targets) bytes.text(target);
+  bytes.number(plan.lora.seed);
+  const LocalTraining& training = plan.training;
+  bytes.number(bits_of(training.steps)).number(bits_of(training.batch));
+  bytes.number(bits_of(training.window)).number(training.lr).number(training.seed);
+  bytes.number(plan.clip).number(plan.grid.range).number(bits_of(plan.grid.bits));
+  bytes.number(plan.grid.weight_max).raw(plan.model);
+  return digest_of("freshet/plan/v1", bytes.view());
+}
+
+}  // namespace freshet
