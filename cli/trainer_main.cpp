@@ -1,5 +1,5 @@
-// freshet-trainer: everything that computes with a model. `serve` is the trainer process of a daemon; the other verbs
-// are what `freshet model` and `freshet simulate learning` run.
+// freshet-trainer: everything that computes with a model. `serve` is the trainer process of a
+// daemon; the other verbs are what `freshet model` and `freshet simulate learning` run.
 
 #include <CLI/CLI.hpp>
 
@@ -15,7 +15,7 @@ namespace {
 int serve_daemon(int threads) {
   using namespace freshet;
   log::set_name("trainer");
-  warm_up(threads);
+  warm_up(threads > 0 ? threads : thread_count());
   if (const Result<Sandbox> sandbox = enter_sandbox(); !sandbox) return report(sandbox.error());
   TorchBackend backend;
   return serve(kServiceFd, backend);
@@ -28,9 +28,10 @@ int main(int argc, char** argv) {
   CLI::App app("Freshet's trainer: everything that computes with a model", "freshet-trainer");
   app.require_subcommand(1);
   Verb chosen;
-  int threads = 1;
-  CLI::App* serving = app.add_subcommand("serve", "Serve a daemon on descriptor 3 (started by the daemons themselves)");
-  serving->add_option("--threads", threads)->check(CLI::Range(1, 256));
+  int threads = 0;
+  CLI::App* serving = app.add_subcommand(
+      "serve", "Serve a daemon on descriptor 3 (started by the daemons themselves)");
+  serving->add_option("--threads", threads, "0: as OMP_NUM_THREADS says")->check(CLI::Range(0, 256));
   serving->callback([&] { chosen = [&] { return serve_daemon(threads); }; });
   CLI::App* model = app.add_subcommand("model", "Look at, measure, use and make models");
   model->require_subcommand(1);

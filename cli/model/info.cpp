@@ -4,7 +4,7 @@
 #include "base/exit_code.h"
 #include "base/json.h"
 #include "cli/model/verbs.h"
-#include "trainer/model_folder.h"
+#include "trainer/local_model.h"
 
 namespace freshet {
 namespace {
@@ -16,10 +16,10 @@ struct Flags {
 
 Result<void> run(const Flags& flags) {
   TRY_ASSIGN(const ModelFiles files, open_model_folder(flags.folder));
-  TRY_ASSIGN(const LoadedModel model, load_model(files));
-  const ModelConfig& config = model.llama.config;
+  TRY_ASSIGN(const LocalModel model, LocalModel::load(files));
+  const ModelConfig& config = model.config();
   if (flags.json) {
-    Json out = {{"parameters", model.parameters}, {"digest", to_hex(model.digest)}, {"vocab_size", config.vocab_size},
+    Json out = {{"parameters", model.parameters()}, {"digest", to_hex(model.digest())}, {"vocab_size", config.vocab_size},
                 {"hidden_size", config.hidden_size}, {"layers", config.layers}, {"heads", config.heads},
                 {"kv_heads", config.kv_heads}, {"max_positions", config.max_positions}};
     std::puts(to_text(out).c_str());
@@ -27,8 +27,8 @@ Result<void> run(const Flags& flags) {
   }
   std::printf("%s\n  parameters   %.2f M\n  layers       %d of %d channels, %d heads (%d for keys and values)\n"
               "  vocabulary   %d ids\n  positions    %d\n  digest       %s\n",
-              flags.folder.c_str(), static_cast<double>(model.parameters) / 1e6, config.layers, config.hidden_size,
-              config.heads, config.kv_heads, config.vocab_size, config.max_positions, to_hex(model.digest).c_str());
+              flags.folder.c_str(), static_cast<double>(model.parameters()) / 1e6, config.layers, config.hidden_size,
+              config.heads, config.kv_heads, config.vocab_size, config.max_positions, to_hex(model.digest()).c_str());
   return {};
 }
 

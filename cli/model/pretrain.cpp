@@ -8,7 +8,6 @@
 #include "base/limits.h"
 #include "cli/model/verbs.h"
 #include "model/corpus.h"
-#include "trainer/finetune.h"
 #include "trainer/threads.h"
 
 namespace freshet {
@@ -36,12 +35,6 @@ Result<std::vector<TokenId>> tokens_of(const Tokenizer& tokenizer, const Path& f
   return tokens;
 }
 
-Result<void> save(Llama& llama, const std::string& tokenizer, const Path& out) {
-  TRY(write_file_durably(out / "model.safetensors", to_safetensors(llama)));
-  TRY(write_file_durably(out / "tokenizer.json", as_bytes(tokenizer)));
-  return write_file_durably(out / "config.json", as_bytes(to_text(to_json(llama.config), 2) + "\n"));
-}
-
 Result<void> run(Flags flags) {
   TRY_ASSIGN(const std::string tokenizer_text, read_file(flags.tokenizer, limits::kSmallFileBytesMax));
   TRY_ASSIGN(const Tokenizer tokenizer, Tokenizer::parse(tokenizer_text, flags.tokenizer));
@@ -52,28 +45,24 @@ Result<void> run(Flags flags) {
   flags.config.tied_embeddings = true;
   flags.config.bos_id = tokenizer.bos_id();
   flags.config.eos_id = tokenizer.eos_id();
-  flags.plan.precision = multiplies_bf16() ? Precision::kBf16 : Precision::kF32;
+  flags.plan.bf16 = multiplies_bf16();
   std::uint64_t train_bytes = 0, valid_bytes = 0;
   TRY_ASSIGN(const std::vector<TokenId> train, tokens_of(tokenizer, flags.text, train_bytes));
   TRY_ASSIGN(const std::vector<TokenId> valid, tokens_of(tokenizer, flags.valid, valid_bytes));
-  Llama llama = random_llama(flags.config, flags.plan.seed);
+  const Path out = flags.out;
+  TRY(write_file_durably(out / "tokenizer.json", as_bytes(tokenizer_text)));
+  TRY(write_file_durably(out / "config.json", as_bytes(to_text(to_json(flags.config), 2) + "\n")));
   std::string curve = "step,seconds,train_loss,valid_loss,valid_bits_per_byte\n";
-  Result<void> outcome;
-  TRY(pretrain(llama, flags.plan, train, [&](const PretrainPoint& point) {
-    Result<Evaluation> measured = evaluate(llama, {}, {}, valid, valid_bytes, flags.plan.window, {});
-    if (!measured) outcome = tl::unexpected(measured.error());
-    if (measured) {
-      char line[160];
-      std::snprintf(line, sizeof line, "%d,%.0f,%.4f,%.4f,%.4f\n", point.step, point.seconds, point.train_loss,
-                    measured->nll_per_token(), measured->bits_per_byte());
-      curve += line;
-      std::fprintf(stderr, "lr %.5f  %s", point.lr, line);
-      outcome = save(llama, tokenizer_text, flags.out);
-      if (outcome) outcome = write_file_durably(Path(flags.out) / "curve.csv", as_bytes(curve));
-    }
-    return outcome.has_value();
-  }));
-  return outcome;
+  return pretrain_model(flags.config, flags.plan, {train, valid, valid_bytes},
+                        [&](const PretrainPoint& point, const Evaluation& measured, const Bytes& weights) -> Result<void> {
+    char line[160];
+    std::snprintf(line, sizeof line, "%d,%.0f,%.4f,%.4f,%.4f\n", point.step, point.seconds, point.train_loss,
+                  measured.nll_per_token(), measured.bits_per_byte());
+    curve += line;
+    std::fprintf(stderr, "lr %.5f  %s", point.lr, line);
+    TRY(write_file_durably(out / "model.safetensors", weights));
+    return write_file_durably(out / "curve.csv", as_bytes(curve));
+  });
 }
 
 }  // namespace

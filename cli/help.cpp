@@ -1,0 +1,67 @@
+#include "cli/help.h"
+
+namespace freshet {
+
+std::string_view main_help() {
+  return R"(Fine-tunes small language models where the private text lives; a large model in the
+cloud learns from them and never sees that text.
+
+Usage:
+  freshet VERB [OPTIONS]
+
+See it work:
+  demo                 A coordinator and eight nodes on this machine, with a report
+
+Run a fleet:
+  coordinator init     Make the coordinator's keys and print its identity
+  coordinator allow    Let a node in by its identity
+  coordinator run      Serve nodes and run campaigns
+  node init            Make a node's keys and print its identity
+  node run             Train on the text of one folder when the coordinator has a campaign
+  campaign submit      Queue the campaign that a TOML file describes
+  campaign ls          List the campaigns of a coordinator
+  campaign show        Show one campaign
+  campaign watch       Follow a campaign to its end
+  campaign stop        End a campaign; what it published stays
+
+Work with models:
+  model eval           Bits per byte of a text
+  model generate       Continue a prompt
+  model pretrain       Train a base model from nothing
+  simulate learning    A campaign's learning over many nodes in one process
+  simulate protocol    The protocol over a simulated network, with faults, from a seed
+
+Options:
+  -h, --help           Show this text; after a verb, show the verb's own
+      --version        Show the version
+
+Examples:
+  freshet demo --quick
+  freshet coordinator run --dir hub --listen tcp://0.0.0.0:7400
+  freshet campaign watch --dir hub --json
+  freshet model eval models/edge-slm --text notes.txt --json
+  freshet help campaign submit
+
+Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 refused, 5 unavailable, 6 expired, 7 no space,
+8 corrupt, 130 interrupted. docs/exit-codes.md says what to do about each.
+)";
+}
+
+std::string_view simulate_help() {
+  return R"(Usage:
+  freshet simulate WHAT [OPTIONS]
+
+  learning    A campaign's learning over many nodes in one process
+  protocol    The protocol over a simulated network, with faults, from a seed
+
+Examples:
+  freshet simulate learning --model models/edge-slm --data texts --method rolora --rounds 20 --json
+  freshet simulate protocol --seed 1 --seeds 1000 --nodes 100
+
+freshet simulate WHAT --help shows all options.
+)";
+}
+
+std::string_view version_line() { return "freshet " FRESHET_VERSION "\n"; }
+
+}  // namespace freshet

@@ -1,0 +1,12 @@
+#pragma once
+// The texts of `freshet --help`, `freshet simulate --help` and `freshet --version`.
+
+#include <string_view>
+
+namespace freshet {
+
+std::string_view main_help();
+std::string_view simulate_help();
+std::string_view version_line();
+
+}  // namespace freshet

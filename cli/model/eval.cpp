@@ -1,0 +1,131 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "base/exit_code.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "cli/model/adapter_flag.h"
+#include "cli/model/verbs.h"
+#include "model/corpus.h"
+#include "trainer/local_model.h"
+#include "trainer/threads.h"
+
+namespace freshet {
+namespace {
+
+struct Flags {
+  std::string model, text, data, adapter;
+  std::size_t chars_max = 0;
+  double heldout = 0;
+  int window = 128, threads = 2;
+  bool json = false;
+};
+
+struct Measured {
+  std::size_t docs = 0;
+  Evaluation evaluation;
+};
+
+// The first `count` characters (code points; a byte that is no UTF-8 counts as one).
+std::string_view first_chars(std::string_view text, std::size_t count) {
+  std::size_t at = 0;
+  for (; at < text.size() && count > 0; --count) {
+    ++at;
+    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;
+  }
+  return text.substr(0, at);
+}
+
+Result<std::vector<Document>> documents_of(const Flags& flags) {
+  if (!flags.text.empty()) {
+    TRY_ASSIGN(const std::string text, read_file(flags.text, limits::kTextFileBytesMax));
+    return split_documents(flags.chars_max > 0 ? first_chars(text, flags.chars_max) : std::string_view(text), flags.text);
+  }
+  std::vector<Document> documents;
+  TRY_ASSIGN(const std::vector<OpenFile> files, open_text_folder(flags.data));
+  for (const OpenFile& file : files) {
+    TRY_ASSIGN(std::vector<Document> more, read_documents(file));
+    for (Document& document : more) documents.push_back(std::move(document));
+  }
+  return documents;
+}
+
+// Every document on its own, from its BOS, cut to the model's positions.
+Result<Measured> by_document(LocalModel& model, const LoadedAdapter& adapter, std::span<const Document> documents) {
+  Measured measured;
+  for (const Document& document : documents) {
+    std::vector<TokenId> ids = model.tokenizer().encode(document.text, true);
+    std::uint64_t bytes = document.text.size();
+    const auto positions = static_cast<std::size_t>(model.config().max_positions);
+    if (ids.size() > positions) {
+      ids.resize(positions);
+      bytes = model.tokenizer().decode(ids).size();
+    }
+    if (ids.size() < 2) continue;
+    TRY_ASSIGN(const Evaluation one, model.evaluate(adapter.spec, adapter.values, ids, bytes, static_cast<int>(ids.size()) - 1));
+    ++measured.docs;
+    measured.evaluation.tokens += one.tokens;
+    measured.evaluation.bytes += one.bytes;
+    measured.evaluation.nll += one.nll;
+  }
+  if (measured.docs == 0) return fail(Code::kBadInput, "the text holds no document of two tokens or more");
+  return measured;
+}
+
+// The tail that a node would hold out of this text, in windows, as the node measures it.
+Result<Measured> by_heldout(LocalModel& model, const LoadedAdapter& adapter, std::span<const Document> documents,
+                            const Flags& flags) {
+  TRY_ASSIGN(const Corpus corpus, make_corpus(model.tokenizer(), documents, flags.heldout, flags.window));
+  TRY_ASSIGN(const Evaluation evaluation, model.evaluate(adapter.spec, adapter.values, corpus.heldout,
+                                                   corpus.heldout_bytes, flags.window));
+  return Measured{documents.size(), evaluation};
+}
+
+Result<void> run(const Flags& flags) {
+  warm_up(flags.threads);
+  TRY_ASSIGN(const ModelFiles files, open_model_folder(flags.model));
+  TRY_ASSIGN(LocalModel model, LocalModel::load(files));
+  TRY_ASSIGN(const LoadedAdapter adapter, load_adapter_flag(flags.adapter, model.config()));
+  TRY_ASSIGN(const std::vector<Document> documents, documents_of(flags));
+  Result<Measured> outcome = flags.heldout > 0 ? by_heldout(model, adapter, documents, flags) : by_document(model, adapter, documents);
+  TRY(outcome);
+  const Evaluation& found = outcome->evaluation;
+  if (flags.json) {
+    Json out = {{"docs", outcome->docs}, {"tokens", found.tokens}, {"bytes", found.bytes},
+                {"nll_per_token", found.nll_per_token()}, {"bits_per_byte", found.bits_per_byte()}};
+    std::puts(to_text(out).c_str());
+  } else {
+    std::printf("%zu documents, %llu tokens, %llu bytes\nloss per token  %.4f nats\nbits per byte   %.4f\n", outcome->docs,
+                static_cast<unsigned long long>(found.tokens), static_cast<unsigned long long>(found.bytes),
+                found.nll_per_token(), found.bits_per_byte());
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_eval(CLI::App& model, Verb& chosen) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* verb = model.add_subcommand("eval", "Measure how well a model predicts a text");
+  verb->add_option("MODEL", flags->model, "Model folder (Hugging Face form)")->required();
+  auto* text = verb->add_option("--text", flags->text, "One file; documents are split at <|endoftext|>");
+  auto* data = verb->add_option("--data", flags->data, "A folder of .txt and .md files; one document a file");
+  text->excludes(data);
+  verb->add_option("--max-chars", flags->chars_max, "Only the first characters of --text")->needs(text);
+  verb->add_option("--heldout", flags->heldout, "Measure the share that a node holds out of this text, in windows")->check(CLI::Range(0.001, 0.9));
+  verb->add_option("--window", flags->window, "Tokens a window, with --heldout")->capture_default_str()->check(CLI::Range(2, 65536));
+  verb->add_option("--adapter", flags->adapter, "PEFT folder of a LoRA adapter");
+  verb->add_option("--threads", flags->threads)->capture_default_str()->check(CLI::Range(1, 256));
+  verb->add_flag("--json", flags->json, "One JSON object");
+  verb->callback([flags, &chosen] {
+    if (flags->text.empty() && flags->data.empty()) throw CLI::RequiredError("--text FILE or --data FOLDER");
+    chosen = [flags] {
+      const Result<void> done = run(*flags);
+      return done ? 0 : report(done.error());
+    };
+  });
+}
+
+}  // namespace freshet
