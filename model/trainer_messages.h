@@ -44,7 +44,7 @@ struct OpenText {
   std::string
       corpus;  // the name by which later requests mean this text; an earlier text of that name goes
   std::vector<OpenFile> files;
-  double heldout_share = 0.1;  // [0, 1): see make_corpus()
+  double heldout_share = 0.1;  // [0, 0.95]: see make_corpus()
   int window = 128;
   Slot slot = Slot::kSlm;  // whose tokenizer is used
 };
@@ -114,7 +114,7 @@ RequestId id_of(const TrainerReply& reply);
 // over. kBadInput for what the other side would refuse; kNoSpace where memory for a vector is
 // missing.
 Result<std::vector<TrainerFrame>> encode(TrainerRequest request);
-Result<TrainerFrame> encode(const TrainerReply& reply);
+Result<TrainerFrame> encode(TrainerReply reply);
 
 // Frames to requests: nothing after a frame that is one part of a text. An error drops the parts
 // gathered so far.
@@ -122,7 +122,11 @@ class RequestDecoder {
  public:
   Result<std::optional<TrainerRequest>> take(TrainerFrame frame);
 
+  // Of the last frame taken, whatever else was wrong with it; 0 where it said none.
+  RequestId id() const { return id_; }
+
  private:
+  RequestId id_;
   RequestId gathering_;
   std::vector<OpenFile> gathered_;
 };
