@@ -1,0 +1,71 @@
+# What people and CI type. Everything is built by CMake presets (CMakePresets.json) under build/; nothing asks a question.
+
+JOBS ?=
+DEMO_ARGS ?=
+FUZZ_SECONDS ?= 60
+
+.PHONY: help deps build demo test test-release test-dev bench-campaign fuzz format tidy clean
+
+help:
+	@echo 'make demo            install what is missing, build, run the demo (DEMO_ARGS="--quick")'
+	@echo 'make test            install what is missing, build, run every test, the torch-free ones under ASan and UBSan too'
+	@echo 'make build           build only: build/release/bin/freshet'
+	@echo 'make test-release    build and run the release tests'
+	@echo 'make test-dev        build and run the torch-free tests under ASan and UBSan'
+	@echo 'make bench-campaign  a simulated campaign against the same loop in plain PyTorch'
+	@echo 'make fuzz            every fuzz target under libFuzzer, FUZZ_SECONDS=60 each'
+	@echo 'make format          clang-format over our own sources'
+	@echo 'make tidy            clang-tidy over the torch-free folders'
+	@echo 'make clean           remove build/'
+
+deps:
+	@deploy/install_deps.sh
+
+build:
+	@deploy/build_preset.sh release $(JOBS)
+
+demo: deps
+	@$(MAKE) --no-print-directory build
+	@deploy/demo_text.sh build/demo-text
+	build/release/bin/freshet demo $(DEMO_ARGS)
+
+test: deps
+	@$(MAKE) --no-print-directory test-release
+	@$(MAKE) --no-print-directory test-dev
+
+test-release: build
+	@echo '== test release'
+	@ctest --test-dir build/release --output-on-failure --no-tests=error -j 2
+
+test-dev:
+	@deploy/build_preset.sh dev $(JOBS)
+	@echo '== test dev (ASan, UBSan)'
+	@ctest --test-dir build/dev --output-on-failure --no-tests=error -j 2
+
+bench-campaign:
+	@deploy/install_deps.sh python3-torch
+	@$(MAKE) --no-print-directory build
+	@python3 tests/bench/campaign.py
+
+fuzz:
+	@deploy/install_deps.sh clang-14 libclang-rt-14-dev
+	@deploy/build_preset.sh fuzz $(JOBS)
+	@for target in build/fuzz/tests/fuzz_*; do \
+	  name=$${target##*/fuzz_}; \
+	  mkdir -p build/fuzz/corpus/$$name; \
+	  echo "== fuzz $$name"; \
+	  $$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 -artifact_prefix=build/fuzz/crash-$$name- \
+	    -verbosity=0 -print_final_stats=1 build/fuzz/corpus/$$name tests/fuzz/seeds/$$name || exit 1; \
+	done
+
+format:
+	@deploy/install_deps.sh clang-format-14
+	@git ls-files '*.h' '*.cpp' | xargs clang-format-14 -i
+
+tidy:
+	@deploy/install_deps.sh clang-tidy-14
+	@deploy/build_preset.sh dev $(JOBS)
+	@git ls-files '*.cpp' | grep -Ev '^(trainer|tests)/' | xargs -n 1 -P 2 clang-tidy-14 -p build/dev --quiet
+
+clean:
+	rm -rf build
