@@ -149,21 +149,24 @@ Result<std::vector<OpenFile>> open_text_folder(const Path& folder) {
   return files;
 }
 
+Result<std::vector<Document>> split_documents(std::string_view text, std::string_view source) {
+  if (text.find('\0') != std::string_view::npos)
+    return fail(Code::kBadInput, std::string(source) +
+                                     ": holds NUL bytes, so it is not plain text; " +
+                                     "take it out of the folder or save it as UTF-8");
+  std::vector<Document> documents;
+  for (;;) {
+    const std::size_t end = std::min(text.find(kSeparator), text.size());
+    if (const std::string_view document = stripped(text.substr(0, end)); !document.empty())
+      documents.push_back({std::string(document)});
+    if (end == text.size()) return documents;
+    text.remove_prefix(end + kSeparator.size());
+  }
+}
+
 Result<std::vector<Document>> read_documents(const OpenFile& file) {
   TRY_ASSIGN(const std::string text, read_whole(file));
-  if (text.find('\0') != std::string::npos)
-    return fail(Code::kBadInput, file.name +
-                                     ": holds NUL bytes, so it is not plain text; take it out of "
-                                     "the folder or save it as UTF-8");
-  std::vector<Document> documents;
-  std::string_view rest = text;
-  for (;;) {
-    const std::size_t end = std::min(rest.find(kSeparator), rest.size());
-    if (const std::string_view document = stripped(rest.substr(0, end)); !document.empty())
-      documents.push_back({std::string(document)});
-    if (end == rest.size()) return documents;
-    rest.remove_prefix(end + kSeparator.size());
-  }
+  return split_documents(text, file.name);
 }
 
 Result<Corpus> make_corpus(const Tokenizer& tokenizer, std::span<const Document> documents,

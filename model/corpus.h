@@ -25,6 +25,9 @@ Result<std::vector<OpenFile>> open_text_folder(const Path& folder);
 // NUL bytes (binary). Broken UTF-8 is kept as it is.
 Result<std::vector<Document>> read_documents(const OpenFile& file);
 
+// The same of text in memory; `source` names it in errors.
+Result<std::vector<Document>> split_documents(std::string_view text, std::string_view source);
+
 // The text of a node: what trains and what is held out.
 struct Corpus {
   std::vector<TokenId> train, heldout;  // documents one after another, each with BOS before it
