@@ -13,6 +13,9 @@ struct FrameHeader {
   std::uint64_t sequence = 0;  // strictly rising per sender and connection
 };
 
+// REQUIRES: what limits.h and validate() ask of the values, and header.sender the signer's own id,
+// or 0 of the coordinator: anything else is a bug of ours. A frame has at most
+// limits::kFrameBytesMax bytes.
 Bytes encode(const NodeMessage& message, FrameHeader header, const Identity& signer);
 Bytes encode(const CoordinatorMessage& message, FrameHeader header, const Identity& signer);
 
@@ -21,7 +24,8 @@ struct Decoded {
   FrameHeader header;
   Message message;
 };
-// kRefused: bad signature or another version (says which versions we speak). kBadInput: malformed.
+// kRefused: another version (says which we speak), a bad signature, or another's name. kBadInput:
+// malformed.
 Result<Decoded<NodeMessage>> decode_from_node(ByteView frame, const SigningPublic& sender);
 Result<Decoded<CoordinatorMessage>> decode_from_coordinator(ByteView frame,
                                                             const SigningPublic& coordinator);

@@ -1,0 +1,158 @@
+#include "protocol/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <set>
+
+#include "tests/protocol/samples.h"
+
+namespace freshet {
+namespace {
+
+std::string error_after(const std::function<void(CampaignPlan&)>& change) {
+  CampaignPlan plan = samples::plan();
+  change(plan);
+  const auto valid = validate(plan);
+  return valid ? "valid" : valid.error().what;
+}
+
+TEST(Plan, DefaultsAreValidOnceThereIsAName) {
+  CampaignPlan plan;
+  EXPECT_FALSE(validate(plan));
+  plan.name = "n";
+  EXPECT_TRUE(validate(plan));
+  EXPECT_TRUE(validate(samples::plan()));
+}
+
+TEST(Plan, NamesTheFieldThatIsOutOfBounds) {
+  const float nan = std::nanf("");
+  const struct {
+    std::function<void(CampaignPlan&)> change;
+    const char* error;
+  } rows[] = {
+      {[](auto& p) { p.name = ""; },
+       "[campaign] name has 0 bytes: it must have 1 to 64, none of them a control character"},
+      {[](auto& p) { p.name = "a\nb"; },
+       "[campaign] name has 3 bytes: it must have 1 to 64, none of them a control character"},
+      {[](auto& p) { p.rounds = 0; }, "[campaign] rounds is 0: it must be in [1, 100000]"},
+      {[](auto& p) { p.rule = Sgd{0}; }, "[server] lr is 0: it must be a finite number above 0"},
+      {[&](auto& p) {
+         p.rule = Momentum{1, nan};
+       },
+       "[server] beta is nan: it must be in [0, 1)"},
+      {[](auto& p) {
+         p.rule = Adam{1, 1};
+       },
+       "[server] beta1 is 1: it must be in [0, 1)"},
+      {[](auto& p) {
+         p.rule = Yogi{1, 0.9f, -1};
+       },
+       "[server] beta2 is -1: it must be in [0, 1)"},
+      {[](auto& p) {
+         p.rule = Yogi{1, 0.9f, 0.9f, 0};
+       },
+       "[server] tau is 0: it must be a finite number above 0"},
+      {[](auto& p) { p.cohort_max = 10001; }, "[cohort] max is 10001: it must be in [1, 10000]"},
+      {[](auto& p) { p.cohort_min = 10; }, "[cohort] min is 10: it must be in [1, 9]"},
+      {[](auto& p) { p.survivors_min = 5; }, "[cohort] survivors_min is 5: it must be in [1, 4]"},
+      {[](auto& p) { p.ready_ms = -1; }, "[cohort] ready_ms is -1: it must be in [0, 604800000]"},
+      {[](auto& p) { p.round_ms = 0; }, "[cohort] round_ms is 0: it must be in [1, 86400000]"},
+      {[](auto& p) { p.lora.rank = 1025; }, "[lora] rank is 1025: it must be in [1, 1024]"},
+      {[](auto& p) { p.lora.alpha = INFINITY; },
+       "[lora] alpha is inf: it must be a finite number above 0"},
+      {[](auto& p) { p.lora.targets = {"lm_head"}; },
+       "[lora] targets has \"lm_head\": use q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, "
+       "down_proj"},
+      {[](auto& p) {
+         p.lora.targets = {"q_proj", "q_proj"};
+       },
+       "[lora] targets has \"q_proj\" twice"},
+      {[](auto& p) { p.lora.seed = 1ull << 63; },
+       "[lora] seed is 9223372036854775808: it must be in [0, 9223372036854775807]"},
+      {[](auto& p) { p.training.steps = 0; }, "[training] steps is 0: it must be in [1, 100000]"},
+      {[](auto& p) { p.training.batch = 1025; },
+       "[training] batch is 1025: it must be in [1, 1024]"},
+      {[](auto& p) { p.training.window = 1; }, "[training] window is 1: it must be in [2, 32768]"},
+      {[&](auto& p) { p.training.lr = nan; },
+       "[training] lr is nan: it must be a finite number above 0"},
+      {[](auto& p) { p.clip = -1; }, "[update] clip is -1: it must be a finite number above 0"},
+      {[](auto& p) { p.grid.range = 0; },
+       "[update] range is 0: it must be a finite number above 0"},
+      {[](auto& p) { p.grid.bits = 25; }, "[update] bits is 25: it must be in [2, 24]"},
+      {[](auto& p) { p.grid.weight_max = 0; },
+       "[update] weight_max is 0: it must be in [1, 65535]"},
+      {[](auto& p) { p.grid.bits = 16, p.grid.weight_max = 65535; },
+       "[update] 9 updates of 16 bits and weights up to 65535 do not fit into sums of 32 bits: "
+       "lower bits, weight_max or "
+       "the cohort"},
+  };
+  for (const auto& row : rows) EXPECT_EQ(error_after(row.change), row.error);
+}
+
+TEST(Plan, EveryFieldHasAPartInTheDigest) {
+  const std::function<void(CampaignPlan&)> changes[] = {
+      [](auto&) {},
+      [](auto& p) { p.name += "x"; },
+      [](auto& p) { p.method = Method::kFedit; },
+      [](auto& p) {
+        p.rule = Adam{0.02f, 0.8f, 0.95f, 0.01f};
+      },
+      [](auto& p) {
+        p.rule = Yogi{0.03f, 0.8f, 0.95f, 0.01f};
+      },
+      [](auto& p) {
+        p.rule = Yogi{0.02f, 0.7f, 0.95f, 0.01f};
+      },
+      [](auto& p) {
+        p.rule = Yogi{0.02f, 0.8f, 0.96f, 0.01f};
+      },
+      [](auto& p) {
+        p.rule = Yogi{0.02f, 0.8f, 0.95f, 0.02f};
+      },
+      [](auto& p) {
+        p.rule = Momentum{0.02f, 0.8f};
+      },
+      [](auto& p) {
+        p.rule = Momentum{0.02f, 0.9f};
+      },
+      [](auto& p) { p.rule = Sgd{0.02f}; },
+      [](auto& p) { ++p.rounds; },
+      [](auto& p) { ++p.cohort_min; },
+      [](auto& p) { ++p.cohort_max; },
+      [](auto& p) { ++p.survivors_min; },
+      [](auto& p) { ++p.ready_ms; },
+      [](auto& p) { ++p.round_ms; },
+      [](auto& p) { ++p.lora.rank; },
+      [](auto& p) { ++p.lora.alpha; },
+      [](auto& p) { p.lora.targets = {"q_proj"}; },
+      [](auto& p) { ++p.lora.seed; },
+      [](auto& p) { ++p.training.steps; },
+      [](auto& p) { ++p.training.batch; },
+      [](auto& p) { ++p.training.window; },
+      [](auto& p) { ++p.training.lr; },
+      [](auto& p) { ++p.training.seed; },
+      [](auto& p) { ++p.clip; },
+      [](auto& p) { ++p.grid.range; },
+      [](auto& p) { ++p.grid.bits; },
+      [](auto& p) { ++p.grid.weight_max; },
+      [](auto& p) { ++p.model[31]; },
+  };
+  std::set<Digest> digests;
+  for (const auto& change : changes) {
+    CampaignPlan plan = samples::plan();
+    change(plan);
+    EXPECT_TRUE(digests.insert(plan_digest(plan)).second) << digests.size();
+  }
+}
+
+TEST(Plan, ModesAreReadBackByName) {
+  EXPECT_EQ(mode_named(name_of(Mode::kTrustedCoordinator)).value(), Mode::kTrustedCoordinator);
+  EXPECT_EQ(mode_named("masked").error().what,
+            "unknown mode \"masked\": there is one, \"trusted-coordinator\", in which the "
+            "coordinator opens every update");
+}
+
+}  // namespace
+}  // namespace freshet
