@@ -16,6 +16,15 @@ namespace {
 constexpr int kZapEnforceDomain = 93;
 constexpr std::string_view kZapDomain = "freshet";
 
+// What a CURVE MESSAGE command adds to a frame: its name, a nonce, a tag and a byte of flags (ZeroMQ RFC 26). The
+// bound on sizes is applied to the command.
+constexpr std::size_t kCurveBytes = 8 + 8 + 16 + 1;
+
+// On an IPv6 socket the address would come back as ::ffff:a.b.c.d.
+bool is_ipv4(const std::string& address) {
+  return address.find_first_not_of("0123456789.:", std::string_view("tcp://").size()) == std::string::npos;
+}
+
 }  // namespace
 
 void ContextCloser::operator()(void* context) const { zmq_ctx_term(context); }
@@ -48,8 +57,8 @@ Result<void> set_option(void* socket, int option, ByteView value) {
   return tl::unexpected(zeromq_error("cannot set ZeroMQ option " + std::to_string(option)));
 }
 
-Result<void> bound_socket(void* socket) {
-  const std::int64_t frame_bytes_max = limits::kFrameBytesMax;
+Result<void> bound_socket(void* socket, const std::string& address) {
+  const std::int64_t frame_bytes_max = limits::kFrameBytesMax + kCurveBytes;
   TRY(set_option(socket, ZMQ_MAXMSGSIZE, as_bytes(std::span(&frame_bytes_max, 1))));
   const std::pair<int, int> options[] = {
       {ZMQ_RCVHWM, limits::kPeerQueueFrames},
@@ -61,7 +70,7 @@ Result<void> bound_socket(void* socket) {
       {ZMQ_TCP_KEEPALIVE_IDLE, 30},
       {ZMQ_TCP_KEEPALIVE_INTVL, 10},
       {ZMQ_TCP_KEEPALIVE_CNT, 3},
-      {ZMQ_IPV6, 1},
+      {ZMQ_IPV6, is_ipv4(address) ? 0 : 1},
   };
   for (auto [option, value] : options) TRY(set_option(socket, option, value));
   return {};

@@ -25,7 +25,7 @@ Result<Socket> make_socket(void* context, int type);
 // Bounds on frame size, queues and handshakes; TCP keep-alive in the kernel in place of ZeroMQ's
 // heartbeats, which cost the coordinator 80 % of a core at 10,000 peers (liveness of a peer is the
 // application's business).
-Result<void> bound_socket(void* socket);
+Result<void> bound_socket(void* socket, const std::string& address);
 
 // CURVE server that fails closed: the ZAP domain is set and enforced. REQUIRES: a ZapHandler of the
 // same context.

@@ -99,7 +99,7 @@ Result<std::unique_ptr<ZeromqDealer>> ZeromqDealer::connect(const std::string& a
   TRY_ASSIGN(state->context, make_context(kIoThreads));
   TRY_ASSIGN(state->socket, make_socket(state->context.get(), ZMQ_DEALER));
   void* socket = state->socket.get();
-  TRY(bound_socket(socket));
+  TRY(bound_socket(socket, address));
   TRY(secure_client(socket, identity, coordinator));
   TRY(set_option(socket, ZMQ_RECONNECT_IVL, limits::kReconnectMs));
   TRY(set_option(socket, ZMQ_RECONNECT_IVL_MAX, limits::kReconnectMsMax));

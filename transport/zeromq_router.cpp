@@ -124,7 +124,7 @@ Result<std::unique_ptr<ZeromqRouter>> ZeromqRouter::bind(const std::string& addr
   TRY_ASSIGN(state->zap, ZapHandler::start(state->context.get(), state->admits));
   TRY_ASSIGN(state->socket, make_socket(state->context.get(), ZMQ_ROUTER));
   void* socket = state->socket.get();
-  TRY(bound_socket(socket));
+  TRY(bound_socket(socket, address));
   TRY(secure_server(socket, identity));
   TRY(set_option(socket, ZMQ_ROUTER_MANDATORY, 1));
   TRY(set_option(socket, ZMQ_ROUTER_HANDOVER, 0));
