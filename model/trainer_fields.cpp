@@ -11,10 +11,13 @@ namespace {
 
 constexpr std::string_view kSource = "trainer message";
 
+bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
 // The end of a name says the kind of a file, so that is what stays of a long one.
 std::string trimmed(std::string_view name) {
   if (name.size() > limits::kTrainerNameBytesMax)
     name.remove_prefix(name.size() - limits::kTrainerNameBytesMax);
+  while (!name.empty() && continues_character(name.front())) name.remove_prefix(1);
   std::string kept(name);
   for (char& c : kept)
     if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == 0x7f) c = '?';

@@ -13,8 +13,9 @@ namespace freshet {
 namespace {
 
 constexpr std::uint64_t kAny = std::numeric_limits<std::uint64_t>::max();
-constexpr Bounds<double> kFinite{-1e30, 1e30};
-constexpr Bounds<double> kNotNegative{0, 1e30};
+// Bounds of a float must be floats: nothing within them is rounded out of them.
+constexpr Bounds<double> kFinite{-0x1p100, 0x1p100};
+constexpr Bounds<double> kNotNegative{0, 0x1p100};
 constexpr Bounds<int> kWindow{2, 1 << 20};
 constexpr Bounds<int> kSize{0, 1 << 24};
 constexpr std::array<std::string_view, 2> kSlots{"slm", "llm"};
@@ -92,6 +93,14 @@ void list(Fields& fields, Digest& digest) {
     fields.refuse("digest");
 }
 
+// At the end of a character.
+void cut(std::string& text) {
+  std::size_t end = std::min(text.size(), limits::kTextBytesMax);
+  while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
+    --end;
+  text.resize(end);
+}
+
 void list(Fields& fields, Error& error) {
   auto code = static_cast<std::size_t>(std::find(kCodes.begin(), kCodes.end(), error.code) -
                                        kCodes.begin());
@@ -100,7 +109,7 @@ void list(Fields& fields, Error& error) {
                  [](Code each) { return name_of(each); });
   fields.choice("code", code, names);
   error.code = kCodes[code];
-  if (error.what.size() > limits::kTextBytesMax) error.what.resize(limits::kTextBytesMax);
+  cut(error.what);
   fields.text("what", error.what, 3 * limits::kTextBytesMax);
 }
 
@@ -193,7 +202,7 @@ void list(Fields& fields, Distill& request) {
   fields.integer("window", request.plan.window, kWindow);
   fields.real("lr", request.plan.lr, {0, 10});
   fields.integer("top_k", request.plan.top_k, {1, 1 << 20});
-  fields.real("temperature", request.plan.temperature, {1e-3, 1e3});
+  fields.real("temperature", request.plan.temperature, {0x1p-10, 0x1p10});
   fields.real("weight", request.plan.weight, {0, 1});
   fields.real("weight_end", request.plan.weight_end, {0, 1});
   fields.count("seed", request.plan.seed, kAny);

@@ -1,0 +1,373 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "base/limits.h"
+#include "model/trainer_messages.h"
+#include "tests/trainer/memory_files.h"
+
+namespace freshet {
+namespace {
+
+constexpr std::uint64_t kHuge = std::numeric_limits<std::uint64_t>::max();
+
+// Every bit pattern that a float can have and arithmetic would change.
+std::vector<float> odd_floats() {
+  return {0.0f,
+          -0.0f,
+          1.0f,
+          std::numeric_limits<float>::denorm_min(),
+          std::numeric_limits<float>::max(),
+          std::numeric_limits<float>::infinity(),
+          -std::numeric_limits<float>::infinity(),
+          std::nanf("12345")};
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+Result<TrainerRequest> passed_on(TrainerRequest request) {
+  TRY_ASSIGN(std::vector<TrainerFrame> frames, encode(std::move(request)));
+  RequestDecoder decoder;
+  std::optional<TrainerRequest> read;
+  for (TrainerFrame& frame : frames) {
+    if (read) return fail(Code::kBadInput, "a frame after the request");
+    TRY_ASSIGN(read, decoder.take(std::move(frame)));
+  }
+  if (!read) return fail(Code::kBadInput, "no request after its frames");
+  return std::move(*read);
+}
+
+template <class Message>
+Message passed_on_as(TrainerRequest request) {
+  Result<TrainerRequest> read = passed_on(std::move(request));
+  EXPECT_TRUE(read) << read.error().what;
+  if (!read || !std::holds_alternative<Message>(*read)) return Message{};
+  return std::get<Message>(std::move(*read));
+}
+
+template <class Message>
+Message answered_as(TrainerReply reply) {
+  Result<TrainerFrame> frame = encode(std::move(reply));
+  EXPECT_TRUE(frame) << frame.error().what;
+  Result<TrainerReply> read = decode_reply(std::move(*frame));
+  EXPECT_TRUE(read) << read.error().what;
+  if (!read || !std::holds_alternative<Message>(*read)) return Message{};
+  return std::get<Message>(std::move(*read));
+}
+
+// The one-frame form of a request, to be broken.
+TrainerFrame frame_of(TrainerRequest request) {
+  Result<std::vector<TrainerFrame>> frames = encode(std::move(request));
+  EXPECT_TRUE(frames) << frames.error().what;
+  return std::move(frames->front());
+}
+
+std::string replaced(std::string text, std::string_view from, std::string_view to) {
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from << " in " << text;
+  return at == std::string::npos ? text : text.replace(at, from.size(), to);
+}
+
+Finetune a_finetune() {
+  Finetune request{RequestId{7}, Slot::kSlm, "private", {}, {1, 2, 3}};
+  request.plan.seed = 5;
+  return request;
+}
+
+std::string refusal(TrainerFrame frame) {
+  RequestDecoder decoder;
+  const auto taken = decoder.take(std::move(frame));
+  if (taken) return "accepted";
+  EXPECT_EQ(taken.error().code, Code::kBadInput);
+  return taken.error().what;
+}
+
+TEST(TrainerMessages, LoadModelKeepsItsFilesApart) {
+  const auto read =
+      passed_on_as<LoadModel>(LoadModel{RequestId{kHuge}, Slot::kLlm, toy_model_files(), 3});
+  EXPECT_EQ(read.id.value, kHuge);
+  EXPECT_EQ(read.slot, Slot::kLlm);
+  EXPECT_EQ(read.threads, 3);
+  EXPECT_EQ(read.files.weights.name, "model.safetensors");
+  EXPECT_EQ(as_text(MappedFile::of(read.files.config.fd, "c")->view()), "{ }");
+  EXPECT_EQ(as_text(MappedFile::of(read.files.tokenizer.fd, "t")->view()), "12345");
+  EXPECT_EQ(as_text(MappedFile::of(read.files.weights.fd, "w")->view()), "1234567");
+}
+
+TEST(TrainerMessages, FinetuneComesBackBitForBit) {
+  Finetune request{RequestId{1}, Slot::kLlm, "a corpus", {}, odd_floats()};
+  request.plan = {{3, 0.1f, {"q_proj", "v_proj"}}, true, false, 11, 12, 13, 5e-3f, kHuge};
+  const auto read = passed_on_as<Finetune>(request);
+  EXPECT_EQ(read.slot, Slot::kLlm);
+  EXPECT_EQ(read.corpus, "a corpus");
+  EXPECT_EQ(read.plan.adapter, request.plan.adapter);
+  EXPECT_TRUE(read.plan.train_a);
+  EXPECT_FALSE(read.plan.train_b);
+  EXPECT_EQ(read.plan.steps, 11);
+  EXPECT_EQ(read.plan.batch, 12);
+  EXPECT_EQ(read.plan.window, 13);
+  EXPECT_EQ(read.plan.lr, 5e-3f);
+  EXPECT_EQ(read.plan.seed, kHuge);
+  EXPECT_TRUE(same_bits(read.adapter, odd_floats()));
+}
+
+TEST(TrainerMessages, EvaluateAndDistillComeBack) {
+  const auto evaluate = passed_on_as<Evaluate>(
+      Evaluate{RequestId{2}, Slot::kSlm, "c", false, {4, 2, {"o_proj"}}, {}, 99, kHuge});
+  EXPECT_FALSE(evaluate.heldout);
+  EXPECT_EQ(evaluate.spec, (AdapterSpec{4, 2, {"o_proj"}}));
+  EXPECT_TRUE(evaluate.adapter.empty());
+  EXPECT_EQ(evaluate.window, 99);
+  EXPECT_EQ(evaluate.tokens_max, kHuge);
+
+  Distill request{RequestId{3}, Slot::kLlm, Slot::kSlm, {4, 2, {}}, odd_floats(), {}, "public"};
+  request.plan = {{16, 8, {"k_proj"}}, 5, 6, 7, 0.25f, 20, 2.5f, 0.75f, 0.125f, 9};
+  const auto distill = passed_on_as<Distill>(request);
+  EXPECT_EQ(distill.student, Slot::kLlm);
+  EXPECT_EQ(distill.teacher, Slot::kSlm);
+  EXPECT_EQ(distill.teacher_spec, (AdapterSpec{4, 2, {}}));
+  EXPECT_TRUE(same_bits(distill.teacher_adapter, odd_floats()));
+  EXPECT_EQ(distill.plan.adapter, (AdapterSpec{16, 8, {"k_proj"}}));
+  EXPECT_EQ(distill.plan.steps, 5);
+  EXPECT_EQ(distill.plan.batch, 6);
+  EXPECT_EQ(distill.plan.window, 7);
+  EXPECT_EQ(distill.plan.lr, 0.25f);
+  EXPECT_EQ(distill.plan.top_k, 20);
+  EXPECT_EQ(distill.plan.temperature, 2.5f);
+  EXPECT_EQ(distill.plan.weight, 0.75f);
+  EXPECT_EQ(distill.plan.weight_end, 0.125f);
+  EXPECT_EQ(distill.plan.seed, 9u);
+  EXPECT_EQ(distill.corpus, "public");
+}
+
+TEST(TrainerMessages, RepliesComeBack) {
+  ModelLoaded loaded{
+      RequestId{1}, Slot::kLlm, {1, 2, 3, 4, 5, 6, 7, 8, 1e-6f, 5e5, true, -1, 9}, kHuge, {}};
+  loaded.digest[31] = 0xab;
+  const auto model = answered_as<ModelLoaded>(loaded);
+  EXPECT_EQ(model.slot, Slot::kLlm);
+  EXPECT_EQ(model.config.vocab_size, 1);
+  EXPECT_EQ(model.config.max_positions, 8);
+  EXPECT_EQ(model.config.rms_norm_eps, 1e-6f);
+  EXPECT_EQ(model.config.rope_theta, 5e5);
+  EXPECT_TRUE(model.config.tied_embeddings);
+  EXPECT_EQ(model.config.bos_id, -1);
+  EXPECT_EQ(model.config.eos_id, 9);
+  EXPECT_EQ(model.parameters, kHuge);
+  EXPECT_EQ(model.digest, loaded.digest);
+
+  const auto text = answered_as<TextOpened>(TextOpened{RequestId{2}, 10, 20, 30, 40});
+  EXPECT_EQ(
+      std::vector({text.train_bytes, text.heldout_bytes, text.train_tokens, text.heldout_tokens}),
+      (std::vector<std::uint64_t>{10, 20, 30, 40}));
+  const auto done =
+      answered_as<FinetuneDone>(FinetuneDone{RequestId{3}, {odd_floats(), 1.5f, 0.1f, 2.25}});
+  EXPECT_TRUE(same_bits(done.finetuned.adapter, odd_floats()));
+  EXPECT_EQ(done.finetuned.first_loss, 1.5f);
+  EXPECT_EQ(done.finetuned.last_loss, 0.1f);
+  EXPECT_EQ(done.finetuned.seconds, 2.25);
+  const auto student = answered_as<DistillDone>(DistillDone{RequestId{4}, {{8, 9}, 3, 2, 1}});
+  EXPECT_EQ(student.student.adapter, (std::vector<float>{8, 9}));
+  const auto evaluation =
+      answered_as<EvaluateDone>(EvaluateDone{RequestId{5}, {6, 7, 0.1}}).evaluation;
+  EXPECT_EQ(evaluation.tokens, 6u);
+  EXPECT_EQ(evaluation.bytes, 7u);
+  EXPECT_EQ(evaluation.nll, 0.1);
+  EXPECT_EQ(answered_as<Progress>(Progress{RequestId{6}, 3, 4}).total, 4u);
+  for (Code code : {Code::kBadInput, Code::kRefused, Code::kUnavailable, Code::kExpired,
+                    Code::kNoSpace, Code::kCorrupt}) {
+    const auto failed = answered_as<Failed>(Failed{RequestId{7}, {code, "why \"\xff\""}});
+    EXPECT_EQ(failed.error.code, code);
+    EXPECT_EQ(failed.error.what, "why \"\xef\xbf\xbd\"");
+  }
+}
+
+TEST(TrainerMessages, LongErrorsAreCut) {
+  const auto failed =
+      answered_as<Failed>(Failed{RequestId{1}, {Code::kBadInput, std::string(1'000'000, 'x')}});
+  EXPECT_EQ(failed.error.what.size(), limits::kTextBytesMax);
+}
+
+TEST(TrainerMessages, ATextOfManyFilesKeepsTheirOrder) {
+  OpenText request{RequestId{1}, "c", {}, 0.25, 64, Slot::kSlm};
+  for (int i = 0; i < 300; ++i)
+    request.files.push_back(text_file(std::to_string(i) + ".txt", std::to_string(i)));
+  const auto read = passed_on_as<OpenText>(std::move(request));
+  ASSERT_EQ(read.files.size(), 300u);
+  EXPECT_EQ(read.heldout_share, 0.25);
+  for (int i = 0; i < 300; ++i) {
+    const OpenFile& file = read.files[static_cast<std::size_t>(i)];
+    EXPECT_EQ(file.name, std::to_string(i) + ".txt");
+    EXPECT_EQ(as_text(MappedFile::of(file.fd, file.name)->view()), std::to_string(i));
+  }
+}
+
+TEST(TrainerMessages, FileNamesOfAnyBytesFit) {
+  OpenText request{RequestId{1}, "c", {}, 0.1, 64, Slot::kSlm};
+  for (std::size_t i = 0; i < limits::kTrainerFrameFilesMax; ++i)
+    request.files.push_back(
+        text_file(std::string(4000, i % 2 == 0 ? '\x01' : '\xff') + ".txt", ""));
+  const auto read = passed_on_as<OpenText>(std::move(request));
+  ASSERT_EQ(read.files.size(), limits::kTrainerFrameFilesMax);
+  EXPECT_TRUE(read.files[0].name.ends_with("??.txt"));
+  EXPECT_TRUE(read.files[1].name.ends_with("\xbd.txt"));
+}
+
+TEST(TrainerMessages, PartsOfOneTextAreNotTakenForAnother) {
+  const auto text = [](std::uint64_t id) {
+    OpenText request{RequestId{id}, "c", {}, 0.1, 64, Slot::kSlm};
+    for (int i = 0; i < 200; ++i) request.files.push_back(text_file("a.txt", ""));
+    return std::move(*encode(std::move(request)));
+  };
+  auto first = text(1), second = text(2), third = text(3);
+  ASSERT_EQ(first.size(), 2u);
+  RequestDecoder decoder;
+  EXPECT_TRUE(decoder.take(std::move(first[0])));
+  EXPECT_FALSE(decoder.take(std::move(second[1])));
+  EXPECT_EQ(decoder.id().value, 2u);
+  EXPECT_TRUE(decoder.take(std::move(second[0])));
+  EXPECT_FALSE(decoder.take(std::move(third[0])));
+  // What was gathered went with the error.
+  const auto last = decoder.take(std::move(third[1]));
+  ASSERT_TRUE(last && *last);
+  EXPECT_EQ(std::get<OpenText>(**last).files.size(), 72u);
+}
+
+TEST(TrainerMessages, WritesNothingOutOfBounds) {
+  Finetune request = a_finetune();
+  request.plan.steps = 0;
+  EXPECT_FALSE(encode(TrainerRequest(request)));
+  request = a_finetune();
+  request.plan.lr = std::nanf("");
+  EXPECT_FALSE(encode(TrainerRequest(request)));
+  request = a_finetune();
+  request.corpus.assign(limits::kTrainerNameBytesMax + 1, 'x');
+  EXPECT_FALSE(encode(TrainerRequest(request)));
+  request = a_finetune();
+  request.plan.adapter.targets.assign(8, "q_proj");
+  EXPECT_FALSE(encode(TrainerRequest(request)));
+  OpenText text{RequestId{1}, "c", {}, 0.1, 64, Slot::kSlm};
+  text.files.push_back({"closed.txt", UniqueFd()});
+  EXPECT_FALSE(encode(TrainerRequest(std::move(text))));
+  EXPECT_TRUE(encode(TrainerRequest(a_finetune())));
+}
+
+TEST(TrainerMessages, BrokenHeadersAreRefused) {
+  const std::string good = frame_of(a_finetune()).header;
+  const auto with = [&](std::string_view from, std::string_view to) {
+    return refusal({replaced(good, from, to), std::move(frame_of(a_finetune()).fds)});
+  };
+  EXPECT_EQ(with("\"rank\":8", "\"rank\":9"), "accepted");
+  for (const char* rank :
+       {"0", "1025", "-1", "1e300", "8.5", "\"8\"", "null", "true", "[8]", "18446744073709551615"})
+    EXPECT_NE(with("\"rank\":8", std::string("\"rank\":") + rank).find("\"rank\""),
+              std::string::npos)
+        << rank;
+  for (const char* seed : {"-1", "1.5", "1e30", "18446744073709551616"})
+    EXPECT_NE(with("\"seed\":5", std::string("\"seed\":") + seed), "accepted") << seed;
+  for (const char* slot : {"\"SLM\"", "\"\"", "0", "\"slmx\""})
+    EXPECT_NE(with("\"slot\":\"slm\"", std::string("\"slot\":") + slot), "accepted") << slot;
+  EXPECT_NE(with("\"seed\"", "\"sead\""), "accepted");
+  EXPECT_NE(with("\"kind\":\"finetune\"", "\"kind\":\"finetune_done\""), "accepted");
+  EXPECT_NE(with("\"kind\":\"finetune\"", "\"kind\":7"), "accepted");
+  EXPECT_NE(refusal({good.substr(0, good.size() / 2), {}}), "accepted");
+  EXPECT_NE(refusal({"[]", {}}), "accepted");
+  EXPECT_NE(refusal({std::string(60'000, '['), {}}), "accepted");
+  EXPECT_NE(refusal({std::string("\0\xff", 2), {}}), "accepted");
+}
+
+TEST(TrainerMessages, DescriptorsMustMatchTheFields) {
+  TrainerFrame frame = frame_of(a_finetune());
+  frame.fds.clear();
+  EXPECT_NE(refusal(std::move(frame)).find("missing"), std::string::npos);
+  frame = frame_of(a_finetune());
+  frame.fds.push_back(text_fd(""));
+  EXPECT_NE(refusal(std::move(frame)).find("belongs to no field"), std::string::npos);
+}
+
+TEST(TrainerMessages, VectorsMustBeSealedAndAsLongAsAnnounced) {
+  TrainerFrame frame = frame_of(a_finetune());
+  frame.header = replaced(frame.header, "\"adapter\":3", "\"adapter\":4");
+  EXPECT_NE(refusal(std::move(frame)).find("16 bytes was announced"), std::string::npos);
+  frame = frame_of(a_finetune());
+  frame.header = replaced(frame.header, "\"adapter\":3", "\"adapter\":2");
+  EXPECT_NE(refusal(std::move(frame)).find("8 bytes was announced"), std::string::npos);
+  frame = frame_of(a_finetune());
+  frame.header = replaced(frame.header, "\"adapter\":3", "\"adapter\":4611686018427387904");
+  EXPECT_NE(refusal(std::move(frame)).find("\"adapter\""), std::string::npos);
+  frame = frame_of(a_finetune());
+  frame.fds[0] = text_fd("twelve bytes");
+  EXPECT_NE(refusal(std::move(frame)).find("sealed"), std::string::npos);
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd writing(ends[1]);
+  frame = frame_of(a_finetune());
+  frame.fds[0] = UniqueFd(ends[0]);
+  EXPECT_NE(refusal(std::move(frame)).find("sealed"), std::string::npos);
+}
+
+TEST(TrainerFrames, ASealedVectorCannotChange) {
+  const UniqueFd fd = std::move(*sealed_vector({1, 2}));
+  EXPECT_LT(::pwrite(fd.get(), "x", 1, 0), 0);
+  EXPECT_LT(::ftruncate(fd.get(), 0), 0);
+  EXPECT_LT(::ftruncate(fd.get(), 100), 0);
+  EXPECT_EQ(::mmap(nullptr, 8, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0), MAP_FAILED);
+  EXPECT_EQ(*open_sealed_vector(fd, 2), (std::vector<float>{1, 2}));
+}
+
+struct Pair {
+  UniqueFd ours, theirs;
+  Pair() {
+    int pair[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    ours = UniqueFd(pair[0]);
+    theirs = UniqueFd(pair[1]);
+  }
+};
+
+TEST(TrainerFrames, NothingYetIsNotTheEnd) {
+  Pair pair;
+  EXPECT_EQ(receive_frame(pair.ours.get(), false)->kind, ReceivedFrame::Kind::kNothing);
+  pair.theirs.reset();
+  EXPECT_EQ(receive_frame(pair.ours.get(), false)->kind, ReceivedFrame::Kind::kEnd);
+  EXPECT_EQ(send_frame(pair.ours.get(), {"x", {}}, true).error().code, Code::kUnavailable);
+}
+
+TEST(TrainerFrames, WhatWasSentBeforeAResetStillArrives) {
+  Pair pair;
+  ASSERT_TRUE(send_frame(pair.ours.get(), {"unread", {}}, true));
+  ASSERT_TRUE(send_frame(pair.theirs.get(), {"last words", {}}, true));
+  pair.theirs.reset();
+  EXPECT_EQ(receive_frame(pair.ours.get(), true)->frame.header, "last words");
+  EXPECT_EQ(receive_frame(pair.ours.get(), true)->kind, ReceivedFrame::Kind::kEnd);
+}
+
+TEST(TrainerFrames, AFullSocketIsToldWithoutWaiting) {
+  const Pair pair;
+  const TrainerFrame frame{std::string(60'000, 'x'), {}};
+  int sent = 0;
+  while (sent < 10'000 && *send_frame(pair.ours.get(), frame, false)) ++sent;
+  EXPECT_GT(sent, 0);
+  EXPECT_LT(sent, 10'000);
+}
+
+TEST(TrainerFrames, AFrameOverTheLimitsIsDroppedAndTheNextReceived) {
+  const Pair pair;
+  const std::string large(limits::kTrainerHeaderBytesMax + 1, 'x');
+  ASSERT_EQ(::send(pair.theirs.get(), large.data(), large.size(), 0),
+            static_cast<ssize_t>(large.size()));
+  ASSERT_TRUE(send_frame(pair.theirs.get(), {"next", {}}, true));
+  EXPECT_EQ(receive_frame(pair.ours.get(), true).error().code, Code::kBadInput);
+  EXPECT_EQ(receive_frame(pair.ours.get(), true)->frame.header, "next");
+}
+
+}  // namespace
+}  // namespace freshet
