@@ -3,6 +3,7 @@
 JOBS ?=
 DEMO_ARGS ?=
 FUZZ_SECONDS ?= 60
+RUNS ?= 3
 
 .PHONY: help deps build demo test test-release test-dev bench-campaign fuzz format tidy clean
 
@@ -45,7 +46,7 @@ test-dev:
 bench-campaign:
 	@deploy/install_deps.sh python3-torch
 	@$(MAKE) --no-print-directory build
-	@python3 tests/bench/campaign.py
+	@/usr/bin/python3 tests/bench/campaign.py --runs $(RUNS)
 
 fuzz:
 	@deploy/install_deps.sh clang-14 libclang-rt-14-dev
