@@ -50,7 +50,9 @@ void change_node(Machine& m, NodeId id, Instant now, Change change) {
 }
 
 void count_offence(Machine& m, NodeId id, Instant now) {
-  change_node(m, id, now, [](Node& node) { ++node.offences; });
+  change_node(m, id, now, [](Node& node) {
+    node.offences = std::min(node.offences + 1, limits::kOffencesMax);
+  });
 }
 
 bool is_out(const Campaign& c, NodeId id) {

@@ -24,7 +24,7 @@ void resume_round(const round::Round& round, Instant now, std::vector<Effect>& e
   for (const round::Member& member : round.cohort) {
     if (member.upload) {
       effects.push_back(SendAccepted{member.node, round.plan.id, *member.upload});
-    } else {
+    } else if (std::holds_alternative<round::Collecting>(round.phase)) {
       effects.push_back(SendInvite{member.node, round.plan.id, round.plan.base,
                                    static_cast<std::uint32_t>(round.cohort.size()),
                                    std::max<std::int64_t>(round.deadline - now, 0)});

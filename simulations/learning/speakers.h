@@ -1,0 +1,24 @@
+#pragma once
+// Text split by who speaks: `NAME:` on a line of its own, then what they say, then a blank line, as in a play.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/corpus.h"
+
+namespace freshet {
+
+struct Speaker {
+  std::string name;
+  std::vector<std::string> utterances;  // in the order of the play, without name and blank line
+  std::size_t bytes() const;            // of all utterances
+};
+
+// By falling bytes(), then by name. Empty where nobody speaks.
+std::vector<Speaker> split_speakers(std::string_view play);
+
+// Every utterance encoded with BOS, joined; the last tenth of the tokens is held out. Bytes are shared out by tokens.
+Corpus speaker_corpus(const Tokenizer& tokenizer, const Speaker& speaker);
+
+}  // namespace freshet

@@ -1,0 +1,80 @@
+#pragma once
+// A node as the simulator runs it: the session machine, toy training that takes its time, a contribution store that
+// survives restarts, and whatever its traits make it do wrong.
+
+#include <deque>
+#include <optional>
+
+#include "simulations/coordinator_process.h"
+
+namespace freshet::sim {
+
+class NodeProcess {
+ public:
+  NodeProcess(Stage stage, std::size_t index);
+
+  void start();
+  void receive(const CoordinatorMessage& message);
+  void tick();
+  void calm_down() { calm_ = true; }  // goes on as an honest node that is not restarted
+  bool up() const { return up_; }
+  const session::Session& session() const { return session_; }
+
+ private:
+  struct Stored {  // durable
+    session::Contribution contribution;
+    QuantizedUpdate update;
+  };
+  struct StoredUpload {  // durable
+    session::Upload upload;
+    Bytes bytes;
+  };
+
+  void on(const Announce&);
+  void on(const Invite&);
+  void on(const ChunkAck&);
+  void on(const Chunk&);
+  void on(const Receipt&);
+  void on(const Finished&);
+  void on(const Refused&);
+
+  void feed(session::Event event);
+  void act(const session::SendHello&);
+  void act(const session::SendHeartbeat&);
+  void act(const session::SendReady&);
+  void act(const session::FetchBlob&);
+  void act(const session::StartTraining&);
+  void act(const session::StopTraining&);
+  void act(const session::SealUpload&);
+  void act(const session::SendUpload&);
+  void act(const session::DropContribution&);
+
+  void finish_training(const session::Base& base);
+  Bytes seal(const QuantizedUpdate& update, RoundId round) const;
+  void send(NodeMessage message);
+  void send_chunk(RoundId round, const Digest& blob, const Bytes& bytes, std::uint64_t offset);
+  void lie_now_and_then();
+
+  void go_down(std::optional<Instant> until);
+  void come_up();
+  bool lies(Lie lie) const { return !calm_ && traits_.lie == lie; }
+
+  Stage stage_;
+  std::size_t index_;
+  const NodeTraits& traits_;
+  Rng rng_;
+  session::Session session_;
+  std::deque<session::Event> pending_;
+  bool feeding_ = false, up_ = false, calm_ = false;
+  std::optional<Stored> stored_;
+  std::optional<StoredUpload> stored_upload_;
+  std::optional<session::Upload> last_upload_;  // what a replayer sends again
+  Bytes last_bytes_;
+  Bytes adapter_;                 // being fetched, or whole
+  SealingPublic seal_to_;
+  RoundId seen_round_;
+  std::uint64_t attempts_ = 0;    // at training, over all restarts
+  std::uint64_t training_ = 0;    // what runs now; anything older is cancelled
+};
+
+}  // namespace freshet::sim
