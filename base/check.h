@@ -12,6 +12,7 @@ namespace freshet {
 
 }  // namespace freshet
 
+#undef CHECK  // LibTorch has one of its own, which gives no values
 #define CHECK(condition, ...)                                                                          \
   do {                                                                                                 \
     if (!(condition)) [[unlikely]]                                                                     \

@@ -1,0 +1,77 @@
+#include "trainer/backend.h"
+
+#include "trainer/finetune.h"
+#include "trainer/threads.h"
+
+namespace freshet {
+namespace {
+
+StepDone step_done(const OnProgress& on_progress) {
+  return [&on_progress](int done, int total) {
+    on_progress(static_cast<std::uint64_t>(done), static_cast<std::uint64_t>(total));
+  };
+}
+
+}  // namespace
+
+Result<const LoadedModel*> TorchBackend::model(Slot slot) const {
+  const auto found = models_.find(slot);
+  if (found == models_.end()) return fail(Code::kBadInput, "no model is loaded as " + std::string(name_of(slot)));
+  return &found->second;
+}
+
+Result<const Corpus*> TorchBackend::corpus(const std::string& name) const {
+  const auto found = corpora_.find(name);
+  if (found == corpora_.end()) return fail(Code::kBadInput, "no text was opened as \"" + name + "\"");
+  return &found->second;
+}
+
+Result<ModelLoaded> TorchBackend::load_model(LoadModel request, const OnProgress&) {
+  if (request.threads > 0) set_threads(request.threads);
+  TRY_ASSIGN(LoadedModel loaded, freshet::load_model(request.files));
+  ModelLoaded reply{request.id, request.slot, loaded.llama.config, loaded.parameters, loaded.digest};
+  models_.insert_or_assign(request.slot, std::move(loaded));
+  return reply;
+}
+
+Result<TextOpened> TorchBackend::open_text(OpenText request, const OnProgress& on_progress) {
+  TRY_ASSIGN(const LoadedModel* model, this->model(request.slot));
+  std::vector<Document> documents;
+  for (std::size_t i = 0; i < request.files.size(); ++i) {
+    TRY_ASSIGN(std::vector<Document> more, read_documents(request.files[i]));
+    for (Document& document : more) documents.push_back(std::move(document));
+    on_progress(i + 1, request.files.size());
+  }
+  TRY_ASSIGN(Corpus corpus, make_corpus(model->tokenizer, documents, request.heldout_share, request.window));
+  TextOpened reply{request.id, corpus.train_bytes, corpus.heldout_bytes, corpus.train.size(), corpus.heldout.size()};
+  corpora_.insert_or_assign(request.corpus, std::move(corpus));
+  return reply;
+}
+
+Result<Finetuned> TorchBackend::finetune(const Finetune& request, const OnProgress& on_progress) {
+  TRY_ASSIGN(const LoadedModel* model, this->model(request.slot));
+  TRY_ASSIGN(const Corpus* corpus, this->corpus(request.corpus));
+  return freshet::finetune(model->llama, request.plan, request.adapter, corpus->train, step_done(on_progress));
+}
+
+Result<Evaluation> TorchBackend::evaluate(const Evaluate& request, const OnProgress& on_progress) {
+  TRY_ASSIGN(const LoadedModel* model, this->model(request.slot));
+  TRY_ASSIGN(const Corpus* corpus, this->corpus(request.corpus));
+  std::span<const TokenId> tokens = request.heldout ? corpus->heldout : corpus->train;
+  std::uint64_t bytes = request.heldout ? corpus->heldout_bytes : corpus->train_bytes;
+  if (request.tokens_max > 0 && tokens.size() > request.tokens_max) {
+    bytes = bytes * request.tokens_max / tokens.size();  // the share of the bytes, to a token's length
+    tokens = tokens.first(request.tokens_max);
+  }
+  return freshet::evaluate(model->llama, request.spec, request.adapter, tokens, bytes, request.window, step_done(on_progress));
+}
+
+Result<Finetuned> TorchBackend::distill(const Distill& request, const OnProgress& on_progress) {
+  TRY_ASSIGN(const LoadedModel* student, model(request.student));
+  TRY_ASSIGN(const LoadedModel* teacher, model(request.teacher));
+  TRY_ASSIGN(const Corpus* corpus, this->corpus(request.corpus));
+  return freshet::distill(student->llama, {teacher->llama, request.teacher_spec, request.teacher_adapter}, request.plan,
+                          corpus->train, step_done(on_progress));
+}
+
+}  // namespace freshet

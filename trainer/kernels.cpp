@@ -1,0 +1,264 @@
+#include "trainer/kernels.h"
+
+#include <algorithm>
+#include <cmath>
+
+// One source, several instruction sets: the loader picks the widest that the processor has.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define FRESHET_SIMD __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define FRESHET_SIMD
+#endif
+
+namespace freshet::kernels {
+
+FRESHET_SIMD void rms_norm(Rows shape, float eps, const float* __restrict x, const float* __restrict w,
+                           float* __restrict y, float* __restrict inverse_rms) {
+  const int columns = shape.columns;
+  for (std::int64_t n = 0; n < shape.rows; ++n) {
+    const float* row = x + n * columns;
+    float sum = 0;
+    for (int c = 0; c < columns; ++c) sum += row[c] * row[c];
+    const float inverse = 1.0f / std::sqrt(sum / static_cast<float>(columns) + eps);
+    inverse_rms[n] = inverse;
+    float* out = y + n * columns;
+    for (int c = 0; c < columns; ++c) out[c] = row[c] * inverse * w[c];
+  }
+}
+
+FRESHET_SIMD void rms_norm_backward(Rows shape, const float* __restrict dy, const float* __restrict x,
+                                    const float* __restrict w, const float* __restrict inverse_rms,
+                                    float* __restrict dx, float* __restrict dw) {
+  const int columns = shape.columns;
+  for (std::int64_t n = 0; n < shape.rows; ++n) {
+    const float* g = dy + n * columns;
+    const float* row = x + n * columns;
+    const float inverse = inverse_rms[n];
+    float dot = 0;
+    for (int c = 0; c < columns; ++c) dot += g[c] * w[c] * row[c];
+    const float pull = dot * inverse * inverse * inverse / static_cast<float>(columns);
+    float* out = dx + n * columns;
+    for (int c = 0; c < columns; ++c) out[c] = g[c] * w[c] * inverse - row[c] * pull;
+    if (dw != nullptr)
+      for (int c = 0; c < columns; ++c) dw[c] += g[c] * row[c] * inverse;
+  }
+}
+
+FRESHET_SIMD void swiglu(std::int64_t count, const float* __restrict gate, const float* __restrict up,
+                         float* __restrict out) {
+  for (std::int64_t i = 0; i < count; ++i) out[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+}
+
+FRESHET_SIMD void swiglu_backward(std::int64_t count, const float* __restrict dout, const float* __restrict gate,
+                                  const float* __restrict up, float* __restrict dgate, float* __restrict dup) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float sigmoid = 1.0f / (1.0f + std::exp(-gate[i]));
+    dup[i] = dout[i] * gate[i] * sigmoid;
+    dgate[i] = dout[i] * up[i] * sigmoid * (1.0f + gate[i] * (1.0f - sigmoid));
+  }
+}
+
+FRESHET_SIMD void rotate(int time, int heads, int head_dim, const float* __restrict cosine,
+                         const float* __restrict sine, bool inverse, float* __restrict x) {
+  const int half = head_dim / 2;
+  const float sign = inverse ? -1.0f : 1.0f;
+  for (int t = 0; t < time; ++t) {
+    const float* c = cosine + static_cast<std::int64_t>(t) * half;
+    const float* s = sine + static_cast<std::int64_t>(t) * half;
+    for (int h = 0; h < heads; ++h) {
+      float* low = x + (static_cast<std::int64_t>(t) * heads + h) * head_dim;
+      float* high = low + half;
+      for (int i = 0; i < half; ++i) {
+        const float a = low[i], b = high[i], turn = sign * s[i];
+        low[i] = a * c[i] - b * turn;
+        high[i] = b * c[i] + a * turn;
+      }
+    }
+  }
+}
+
+std::int64_t attention_scratch(const AttentionShape& shape) {
+  const std::int64_t plane = static_cast<std::int64_t>(shape.time) * shape.head_dim;
+  return 4 * plane + 2 * shape.time;  // k, v and their gradients transposed; one row of scores, one of its gradient
+}
+
+namespace {
+
+// [T, heads, D] of head h -> [D, T]
+inline void transpose_in(int time, int heads, int head_dim, int h, const float* from, float* to) {
+  for (int t = 0; t < time; ++t)
+    for (int d = 0; d < head_dim; ++d)
+      to[static_cast<std::int64_t>(d) * time + t] = from[(static_cast<std::int64_t>(t) * heads + h) * head_dim + d];
+}
+
+inline void transpose_out(int time, int heads, int head_dim, int h, const float* from, float* to) {
+  for (int t = 0; t < time; ++t)
+    for (int d = 0; d < head_dim; ++d)
+      to[(static_cast<std::int64_t>(t) * heads + h) * head_dim + d] = from[static_cast<std::int64_t>(d) * time + t];
+}
+
+}  // namespace
+
+FRESHET_SIMD void attention(const AttentionShape& shape, int g, const float* __restrict q, const float* __restrict k,
+                            const float* __restrict v, float* __restrict out, float* __restrict log_sum,
+                            float* __restrict scratch) {
+  const int time = shape.time, dim = shape.head_dim;
+  const std::int64_t plane = static_cast<std::int64_t>(time) * dim;
+  float* __restrict kt = scratch;
+  float* __restrict vt = scratch + plane;
+  float* __restrict p = scratch + 4 * plane;
+  transpose_in(time, shape.kv_heads, dim, g, k, kt);
+  transpose_in(time, shape.kv_heads, dim, g, v, vt);
+  const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
+  for (int h = g * shape.group(); h < (g + 1) * shape.group(); ++h) {
+    for (int i = 0; i < time; ++i) {
+      const float* qi = q + (static_cast<std::int64_t>(i) * shape.heads + h) * dim;
+      const int count = i + 1;
+      for (int j = 0; j < count; ++j) p[j] = 0;
+      for (int d = 0; d < dim; ++d) {
+        const float value = qi[d] * scale;
+        const float* row = kt + static_cast<std::int64_t>(d) * time;
+        for (int j = 0; j < count; ++j) p[j] += value * row[j];
+      }
+      float highest = p[0];
+      for (int j = 1; j < count; ++j) highest = std::max(highest, p[j]);
+      float sum = 0;
+      for (int j = 0; j < count; ++j) {
+        p[j] = std::exp(p[j] - highest);
+        sum += p[j];
+      }
+      log_sum[static_cast<std::int64_t>(h) * time + i] = highest + std::log(sum);
+      const float inverse = 1.0f / sum;
+      float* oi = out + (static_cast<std::int64_t>(i) * shape.heads + h) * dim;
+      for (int d = 0; d < dim; ++d) {
+        const float* row = vt + static_cast<std::int64_t>(d) * time;
+        float dot = 0;
+        for (int j = 0; j < count; ++j) dot += p[j] * row[j];
+        oi[d] = dot * inverse;
+      }
+    }
+  }
+}
+
+FRESHET_SIMD void attention_backward(const AttentionShape& shape, int g, const float* __restrict dout,
+                                     const float* __restrict q, const float* __restrict k, const float* __restrict v,
+                                     const float* __restrict out, const float* __restrict log_sum,
+                                     float* __restrict dq, float* __restrict dk, float* __restrict dv,
+                                     float* __restrict scratch) {
+  const int time = shape.time, dim = shape.head_dim;
+  const std::int64_t plane = static_cast<std::int64_t>(time) * dim;
+  float* __restrict kt = scratch;
+  float* __restrict vt = scratch + plane;
+  float* __restrict dkt = scratch + 2 * plane;
+  float* __restrict dvt = scratch + 3 * plane;
+  float* __restrict p = scratch + 4 * plane;
+  float* __restrict ds = p + time;
+  transpose_in(time, shape.kv_heads, dim, g, k, kt);
+  transpose_in(time, shape.kv_heads, dim, g, v, vt);
+  std::fill(dkt, dkt + 2 * plane, 0.0f);
+  const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
+  for (int h = g * shape.group(); h < (g + 1) * shape.group(); ++h) {
+    for (int i = 0; i < time; ++i) {
+      const std::int64_t at = (static_cast<std::int64_t>(i) * shape.heads + h) * dim;
+      const float* qi = q + at;
+      const float* doi = dout + at;
+      const int count = i + 1;
+      float along = 0;  // sum_d dout * out: what softmax's backward subtracts
+      for (int d = 0; d < dim; ++d) along += doi[d] * out[at + d];
+      for (int j = 0; j < count; ++j) p[j] = ds[j] = 0;
+      for (int d = 0; d < dim; ++d) {
+        const float qd = qi[d] * scale, dd = doi[d];
+        const float* krow = kt + static_cast<std::int64_t>(d) * time;
+        const float* vrow = vt + static_cast<std::int64_t>(d) * time;
+        for (int j = 0; j < count; ++j) {
+          p[j] += qd * krow[j];
+          ds[j] += dd * vrow[j];
+        }
+      }
+      const float total = log_sum[static_cast<std::int64_t>(h) * time + i];
+      for (int j = 0; j < count; ++j) {
+        p[j] = std::exp(p[j] - total);
+        ds[j] = p[j] * (ds[j] - along) * scale;
+      }
+      for (int d = 0; d < dim; ++d) {
+        const float* krow = kt + static_cast<std::int64_t>(d) * time;
+        float* dkrow = dkt + static_cast<std::int64_t>(d) * time;
+        float* dvrow = dvt + static_cast<std::int64_t>(d) * time;
+        const float qd = qi[d], dd = doi[d];
+        float dot = 0;
+        for (int j = 0; j < count; ++j) {
+          dot += ds[j] * krow[j];
+          dkrow[j] += ds[j] * qd;
+          dvrow[j] += p[j] * dd;
+        }
+        dq[at + d] = dot;
+      }
+    }
+  }
+  transpose_out(time, shape.kv_heads, dim, g, dkt, dk);
+  transpose_out(time, shape.kv_heads, dim, g, dvt, dv);
+}
+
+FRESHET_SIMD float cross_entropy(int vocab, std::int64_t target, float* __restrict z) {
+  float highest = z[0];
+  for (int i = 1; i < vocab; ++i) highest = std::max(highest, z[i]);
+  const float at_target = z[target];
+  float sum = 0;
+  for (int i = 0; i < vocab; ++i) {
+    z[i] = std::exp(z[i] - highest);
+    sum += z[i];
+  }
+  const float inverse = 1.0f / sum;
+  for (int i = 0; i < vocab; ++i) z[i] *= inverse;
+  z[target] -= 1.0f;
+  return std::log(sum) + highest - at_target;
+}
+
+FRESHET_SIMD float distillation(int vocab, std::int64_t target, const Teacher& teacher, float* __restrict z,
+                                float* __restrict scratch) {
+  const float inverse_temperature = 1.0f / teacher.temperature;
+  float highest = z[0];
+  for (int i = 1; i < vocab; ++i) highest = std::max(highest, z[i]);
+  float sum = 0;
+  for (int i = 0; i < vocab; ++i) {
+    scratch[i] = std::exp((z[i] - highest) * inverse_temperature);
+    sum += scratch[i];
+  }
+  const float inverse = 1.0f / sum;
+  for (int i = 0; i < vocab; ++i) scratch[i] *= inverse;  // p
+  float kept_p = 0, kept_q = 0, loss = 0;
+  for (int i = 0; i < teacher.kept; ++i) {
+    const float p = std::max(scratch[teacher.ids[i]], 1e-12f);
+    kept_p += p;
+    kept_q += teacher.q[i];
+    loss -= teacher.q[i] * std::log(p);
+  }
+  const float rest_p = std::max(1.0f - kept_p, 1e-6f), rest_q = std::max(1.0f - kept_q, 0.0f);
+  loss -= rest_q * std::log(rest_p);
+  const float temperature = teacher.temperature, outside = 1.0f - rest_q / rest_p;
+  const float plain = cross_entropy(vocab, target, z);
+  const float by_teacher = teacher.teacher_weight * temperature;  // T^2 from the loss, 1/T from z / T
+  // d loss / d (z / T): p - q where kept, p (1 - rest_q / rest_p) elsewhere.
+  for (int i = 0; i < vocab; ++i) z[i] = teacher.plain_weight * z[i] + by_teacher * scratch[i] * outside;
+  for (int i = 0; i < teacher.kept; ++i) {
+    const std::int64_t id = teacher.ids[i];
+    z[id] += by_teacher * (scratch[id] * (1.0f - outside) - teacher.q[i]);
+  }
+  return teacher.plain_weight * plain + teacher.teacher_weight * temperature * temperature * loss;
+}
+
+FRESHET_SIMD void adamw(const AdamW& rule, std::int64_t count, const float* __restrict gradient,
+                        float* __restrict first, float* __restrict second, float* __restrict values) {
+  const float correction1 = 1.0f - std::pow(rule.beta1, static_cast<float>(rule.step));
+  const float correction2 = 1.0f - std::pow(rule.beta2, static_cast<float>(rule.step));
+  const float rate = rule.lr / correction1, root = 1.0f / std::sqrt(correction2);
+  const float keep = 1.0f - rule.lr * rule.weight_decay;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float g = gradient[i];
+    first[i] = rule.beta1 * first[i] + (1.0f - rule.beta1) * g;
+    second[i] = rule.beta2 * second[i] + (1.0f - rule.beta2) * g * g;
+    values[i] = values[i] * keep - rate * first[i] / (std::sqrt(second[i]) * root + rule.eps);
+  }
+}
+
+}  // namespace freshet::kernels

@@ -1,0 +1,73 @@
+#pragma once
+// The loops of a Llama-shaped transformer that a chain of tensor operations would run through
+// memory many times: plain f32 pointers, no LibTorch. Forward and backward stand together. Letters:
+// B batch, T time, H heads, G key/value heads, D head dimension, N = B*T rows, C channels, V
+// vocabulary. All buffers are row-major and do not overlap.
+
+#include <cstdint>
+
+namespace freshet::kernels {
+
+// y[n,c] = x[n,c] * w[c] / rms(x[n]); inverse_rms [N] is kept for the backward pass.
+struct Rows {
+  std::int64_t rows;
+  int columns;
+};
+void rms_norm(Rows shape, float eps, const float* x, const float* w, float* y, float* inverse_rms);
+// dx [N,C]; dw [C] is added to, unless null.
+void rms_norm_backward(Rows shape, const float* dy, const float* x, const float* w,
+                       const float* inverse_rms, float* dx, float* dw);
+
+// out = silu(gate) * up
+void swiglu(std::int64_t count, const float* gate, const float* up, float* out);
+void swiglu_backward(std::int64_t count, const float* dout, const float* gate, const float* up,
+                     float* dgate, float* dup);
+
+struct AttentionShape {
+  int time, heads, kv_heads, head_dim;
+  int group() const { return heads / kv_heads; }
+};
+
+// Rotary embedding, the rotate-half form (Su et al. 2021, arXiv:2104.09864): in place on x [T,
+// heads, D]; cosine, sine [T, D/2]. `inverse` rotates back, which is the backward pass.
+void rotate(int time, int heads, int head_dim, const float* cosine, const float* sine, bool inverse,
+            float* x);
+
+// Causal attention of one sequence, for the query heads of one key/value head `g`; q and k are
+// already rotated. q, out [T,H,D]; k, v [T,G,D]; log_sum [H,T]; scratch: attention_scratch(shape)
+// floats.
+std::int64_t attention_scratch(const AttentionShape& shape);
+void attention(const AttentionShape& shape, int g, const float* q, const float* k, const float* v,
+               float* out, float* log_sum, float* scratch);
+// dq [T,H,D], dk, dv [T,G,D]: the parts of head g are written, not added to.
+void attention_backward(const AttentionShape& shape, int g, const float* dout, const float* q,
+                        const float* k, const float* v, const float* out, const float* log_sum,
+                        float* dq, float* dk, float* dv, float* scratch);
+
+// One row of logits z[V] in place: returns -log softmax(z)[target] and leaves z = d loss / d z.
+float cross_entropy(int vocab, std::int64_t target, float* z);
+
+// Distillation with a rest bucket (arXiv:2503.16870; docs/algorithms.md): the teacher gives `kept`
+// ids with probabilities q; with p = softmax(z / temperature), m = sum q, r = 1 - sum_kept p:
+//   loss = temperature^2 * ( -sum q_i log p_i - (1 - m) log r ).
+// Returns plain_weight * cross entropy(target) + teacher_weight * that, and leaves z = its
+// gradient. scratch: V floats.
+struct Teacher {
+  const std::int64_t* ids;  // [kept]
+  const float* q;           // [kept], sum <= 1
+  int kept;
+  float temperature;
+  float teacher_weight, plain_weight;
+};
+float distillation(int vocab, std::int64_t target, const Teacher& teacher, float* z,
+                   float* scratch);
+
+// AdamW (Loshchilov & Hutter 2019) on one flat array; step counts from 1.
+struct AdamW {
+  float lr, beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f, weight_decay = 0;
+  std::int64_t step;
+};
+void adamw(const AdamW& rule, std::int64_t count, const float* gradient, float* first,
+           float* second, float* values);
+
+}  // namespace freshet::kernels

@@ -1,0 +1,42 @@
+#include "trainer/local_model.h"
+
+#include "trainer/finetune.h"
+#include "trainer/llama_generate.h"
+#include "trainer/model_folder.h"
+
+namespace freshet {
+
+struct LocalModel::State {
+  LoadedModel model;
+};
+
+LocalModel::LocalModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
+LocalModel::LocalModel(LocalModel&&) noexcept = default;
+LocalModel& LocalModel::operator=(LocalModel&&) noexcept = default;
+LocalModel::~LocalModel() = default;
+
+Result<LocalModel> LocalModel::load(const ModelFiles& files) {
+  TRY_ASSIGN(LoadedModel model, load_model(files));
+  return LocalModel(std::make_unique<State>(State{std::move(model)}));
+}
+
+const ModelConfig& LocalModel::config() const { return state_->model.llama.config; }
+const Tokenizer& LocalModel::tokenizer() const { return state_->model.tokenizer; }
+const Digest& LocalModel::digest() const { return state_->model.digest; }
+std::uint64_t LocalModel::parameters() const { return state_->model.parameters; }
+
+Result<Finetuned> LocalModel::finetune(const FinetunePlan& plan, const std::vector<float>& adapter, const Corpus& corpus) {
+  return freshet::finetune(state_->model.llama, plan, adapter, corpus.train, {});
+}
+
+Result<Evaluation> LocalModel::evaluate(const AdapterSpec& spec, const std::vector<float>& adapter,
+                                        std::span<const TokenId> tokens, std::uint64_t bytes, int window) {
+  return freshet::evaluate(state_->model.llama, spec, adapter, tokens, bytes, window, {});
+}
+
+Result<Generated> LocalModel::generate(const AdapterSpec& spec, const std::vector<float>& adapter,
+                                       std::span<const TokenId> prompt, const GeneratePlan& plan) {
+  return freshet::generate(state_->model.llama, spec, adapter, prompt, plan);
+}
+
+}  // namespace freshet

@@ -1,0 +1,20 @@
+#pragma once
+// A whole model folder in memory: config, tokenizer and weights that were checked against each other.
+
+#include "model/model_files.h"
+#include "model/tokenizer.h"
+#include "trainer/llama.h"
+
+namespace freshet {
+
+struct LoadedModel {
+  Tokenizer tokenizer;
+  Llama llama;
+  Digest digest;
+  std::uint64_t parameters;
+};
+
+// From descriptors alone: opens no path. kBadInput where a file is damaged or the files are not of one model.
+Result<LoadedModel> load_model(const ModelFiles& files);
+
+}  // namespace freshet
