@@ -1,10 +1,14 @@
-// Drives a fuzz target without libFuzzer, as an ordinary test:
-//   fuzz_NAME --seconds N [--seed S] FOLDER   every seed file of FOLDER, then random mutations of
-//   them until N seconds are over fuzz_NAME --replay S I FOLDER             input I of seed S again
-//   fuzz_NAME FILE...                         these inputs
+// Drives a fuzz target without libFuzzer, as an ordinary test.
+//
+// fuzz_NAME --seconds N [--seed S] FOLDER: every file of FOLDER, then mutations until N s are over.
+//
+// fuzz_NAME --replay S I FOLDER: input I of seed S again, in this process.
+//
+// fuzz_NAME FILE...: these inputs.
+//
 // Input I depends on S, I and the files alone. The target runs in a child: whatever ends it (a
 // signal, a sanitizer, a hang), the parent still knows the input, says how to run it again and
-// writes it beside the current folder's other files.
+// writes it beside the program.
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -208,14 +212,15 @@ void run_until_the_end(const Arguments& arguments, const std::vector<Bytes>& see
 
 int report_end(const Arguments& arguments, const Bytes& input, std::uint64_t iteration, int status,
                const char* program) {
-  const std::string file = fmt::format("fuzz-failure-{}-{}.bin", arguments.seed, iteration);
+  const Path file =
+      binary_folder() / fmt::format("fuzz-failure-{}-{}.bin", arguments.seed, iteration);
   const bool written = write_file_durably(file, input).has_value();
   std::string end = fmt::format("exit code {}", WEXITSTATUS(status));
   if (WIFSIGNALED(status))
     end = fmt::format("signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
   fmt::print(stderr, "FAILED with {}; run it again: {} --replay {} {} {}\n", end, program,
              arguments.seed, iteration, arguments.paths[0]);
-  if (written) fmt::print(stderr, "its {} bytes are in {}\n", input.size(), file);
+  if (written) fmt::print(stderr, "its {} bytes are in {}\n", input.size(), file.string());
   return 1;
 }
 
