@@ -41,6 +41,7 @@ missing_of() {
 
 # shellcheck disable=SC2086 # lists of package names
 missing=$(missing_of $packages "$@")
+missing=${missing% }
 [ -n "$missing" ] || exit 0
 say "missing: $missing"
 

@@ -22,6 +22,11 @@ const std::vector<Folder>& floors() {
   static const std::vector<string_view> kBelowMains = {
       "base",     "crypto",  "aggregation", "transport", "storage",  "model",
       "protocol", "trainer", "coordinator", "edge_node", "authority"};
+  static const std::vector<string_view> kBelowCli = [] {
+    std::vector<string_view> folders = kBelowMains;
+    folders.push_back("simulations");
+    return folders;
+  }();
   static const std::vector<Folder> kFloors = {
       {"base", {}},
       {"crypto", {"base"}},
@@ -35,7 +40,7 @@ const std::vector<Folder>& floors() {
       {"edge_node", kBelowDaemons},
       {"authority", kBelowDaemons},
       {"simulations", kBelowMains},
-      {"cli", kBelowMains},
+      {"cli", kBelowCli},  // its programs run the simulators
   };
   return kFloors;
 }

@@ -57,6 +57,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Planted{"coordinator/round.h", "#include \"cli/verbs.h\"\n", 1},
                     Planted{"simulations/world.cpp", "#include \"edge_node/session.h\"\n", 0},
                     Planted{"simulations/world.cpp", "#include \"cli/verbs.h\"\n", 1},
+                    Planted{"cli/simulate.cpp", "#include \"simulations/world.h\"\n", 0},
                     Planted{"cli/verbs.cpp", "#include \"tests/temp_folder.h\"\n", 1},
                     Planted{"tests/base/json_test.cpp", "#include \"coordinator/round.h\"\n", 0},
                     Planted{"base/json.cpp", "  #  include  \"cli/verbs.h\"\n", 1},
