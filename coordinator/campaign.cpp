@@ -129,7 +129,10 @@ std::vector<NodeId> choose_cohort(const Campaign& c, std::uint64_t seed) {
 }
 
 void close(Machine& m, const round::Round& round, bool published) {
-  SendReceipt receipt{{}, round.plan.id, published, m.c.version, {}};
+  SendReceipt receipt;
+  receipt.round = round.plan.id;
+  receipt.published = published;
+  receipt.version = m.c.version;
   DropUploads drop;
   for (const round::Member& member : round.cohort) receipt.to.push_back(member.node);
   for (const round::Survivor& survivor : round::survivors(round)) {

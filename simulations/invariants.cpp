@@ -48,7 +48,8 @@ void Invariants::read(Journal& journal, Instant now) {
         TRY_ASSIGN(const campaign::Event event, campaign::decode_event(entry));
         if (campaign::encode(event) != to_bytes(entry))
           violated("a journal entry has a second form");
-        campaign::Step step = machines_.campaign(std::move(shadow_), event);
+        collecting_ = std::holds_alternative<campaign::Collecting>(shadow_.phase);
+    campaign::Step step = machines_.campaign(std::move(shadow_), event);
         shadow_ = std::move(step.next);
         if (!step.durable) violated("the journal holds an event that changes nothing");
         account(event);
@@ -84,7 +85,7 @@ void Invariants::account(const campaign::Event& event) {
   }
   if (const auto* uploaded = std::get_if<campaign::Uploaded>(&event)) {
     auto at = accounts_.find(uploaded->round);
-    if (at != accounts_.end() && at->second.cohort.contains(uploaded->node))
+    if (collecting_ && at != accounts_.end() && at->second.cohort.contains(uploaded->node))
       at->second.first_uploads.emplace(uploaded->node, uploaded->upload);
   } else if (const auto* spoiled = std::get_if<campaign::Spoiled>(&event)) {
     for (NodeId node : spoiled->nodes) accounts_[spoiled->round].first_uploads.erase(node);

@@ -62,6 +62,7 @@ class Invariants {
   const World& world_;
   const Machines& machines_;
   campaign::Campaign shadow_;
+  bool collecting_ = false;  // before the entry that is being read
   std::uint64_t next_entry_ = 0;
   std::set<std::pair<NodeId, VersionId>> ready_;
   std::map<std::pair<NodeId, VersionId>, std::vector<std::uint32_t>> contributed_;
