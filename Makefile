@@ -27,7 +27,7 @@ build:
 
 demo: deps
 	@$(MAKE) --no-print-directory build
-	@deploy/demo_text.sh build/demo-text
+	@deploy/demo_text.sh build/demo-text || { deploy/install_deps.sh --update && deploy/demo_text.sh build/demo-text; }
 	build/release/bin/freshet demo $(DEMO_ARGS)
 
 test: deps

@@ -3,6 +3,7 @@
 #
 #   deploy/install_deps.sh [PACKAGE...]     the list, and the packages named (the benches and `make fuzz` need a few more)
 #   deploy/install_deps.sh --list           prints the list
+#   deploy/install_deps.sh --update         refreshes apt's lists alone, for what downloads packages without installing
 #
 # Asks nothing. A run that finds everything installed touches nothing and needs neither root nor network.
 set -eu
@@ -25,7 +26,8 @@ fail() { echo "install_deps: $*" >&2; exit 1; }
 
 case ${1:-} in
   --list) for package in $packages; do echo "$package"; done; exit 0 ;;
-  -*) fail "unknown flag $1 (usage: deploy/install_deps.sh [--list | PACKAGE...])" ;;
+  --update) ;;
+  -*) fail "unknown flag $1 (usage: deploy/install_deps.sh [--list | --update | PACKAGE...])" ;;
 esac
 command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
   fail "this is no Debian system: install what the list in deploy/install_deps.sh names, then run 'make build'"
@@ -39,11 +41,16 @@ missing_of() {
   done
 }
 
-# shellcheck disable=SC2086 # lists of package names
-missing=$(missing_of $packages "$@")
-missing=${missing% }
-[ -n "$missing" ] || exit 0
-say "missing: $missing"
+missing=
+task=update
+if [ "${1:-}" != --update ]; then
+  # shellcheck disable=SC2086 # lists of package names
+  missing=$(missing_of $packages "$@")
+  missing=${missing% }
+  [ -n "$missing" ] || exit 0
+  say "missing: $missing"
+  task="install -y --no-install-recommends $missing"
+fi
 
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
@@ -52,7 +59,7 @@ if [ "$(id -u)" -ne 0 ]; then
   elif command -v sudo >/dev/null && [ -t 0 ]; then
     as_root=sudo
   else
-    fail "needs root: run 'sudo deploy/install_deps.sh', or as root 'apt-get install -y --no-install-recommends $missing'"
+    fail "needs root: run 'sudo deploy/install_deps.sh $*', or as root 'apt-get $task'"
   fi
 fi
 
@@ -88,6 +95,10 @@ install() {
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT INT TERM
+if [ "${1:-}" = --update ]; then
+  update || fail "apt-get update failed: $(tail -n 3 "$log" | tr '\n' ' ')"
+  exit 0
+fi
 updated=no
 # shellcheck disable=SC2086
 if ! apt-cache show --no-all-versions $missing >/dev/null 2>&1; then
