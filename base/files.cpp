@@ -92,7 +92,8 @@ Result<void> write_file_durably(const Path& path, ByteView bytes, int mode) {
   const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
   const Path temporary = path.string() + ".tmp" + std::to_string(::getpid());
   {
-    UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+    ::unlink(temporary.c_str());  // of an earlier process with this number; its mode may be another
+    UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (!fd) return tl::unexpected(errno_error("cannot create", temporary));
     Result<void> written = write_all(fd.get(), bytes, temporary);
     if (written && ::fsync(fd.get()) != 0) written = tl::unexpected(errno_error("cannot sync", temporary));
@@ -112,12 +113,14 @@ Result<void> write_file_durably(const Path& path, ByteView bytes, int mode) {
 }
 
 Result<void> make_folders(const Path& path, int mode) {
+  if (!path.has_filename() && path.has_parent_path() && path != path.parent_path())
+    return make_folders(path.parent_path(), mode);  // a/b/ is a/b
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return {};
-  if (path.has_parent_path()) TRY(make_folders(path.parent_path(), 0755));
-  if (::mkdir(path.c_str(), static_cast<mode_t>(mode)) != 0 && errno != EEXIST)
-    return tl::unexpected(errno_error("cannot create folder", path));
-  return {};
+  if (path.has_parent_path() && path != path.parent_path()) TRY(make_folders(path.parent_path(), 0755));
+  if (::mkdir(path.c_str(), static_cast<mode_t>(mode)) == 0) return {};
+  if (errno == EEXIST && std::filesystem::is_directory(path, error)) return {};
+  return tl::unexpected(errno_error("cannot create folder", path));
 }
 
 Result<UniqueFd> lock_folder(const Path& folder) {

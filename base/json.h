@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/json_fwd.h"
@@ -16,6 +18,20 @@ namespace freshet {
 // Parses one document; `source` names it in errors. Refuses nesting deeper than limits::kJsonDepthMax.
 Result<Json> parse_json(std::string_view text, std::string_view source);
 
+// Whether a number is one that T holds: the library would wrap, cut or turn a truth value into it.
+template <class T>
+bool json_holds(const Json& value) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return value.is_boolean();
+  } else if constexpr (std::is_integral_v<T>) {
+    return value.is_number_unsigned() ? std::in_range<T>(value.get<std::uint64_t>())
+                                      : value.is_number_integer() && std::in_range<T>(value.get<std::int64_t>());
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return value.is_number();
+  }
+  return true;
+}
+
 // object[key] as T, or an error that names source, key and the expected type.
 template <class T>
 Result<T> json_get(const Json& object, std::string_view key, std::string_view source) {
@@ -23,10 +39,11 @@ Result<T> json_get(const Json& object, std::string_view key, std::string_view so
   if (!object.is_object() || found == object.end())
     return fail(Code::kBadInput, std::string(source) + ": no \"" + std::string(key) + "\"");
   try {
-    return found->template get<T>();
+    if (json_holds<T>(*found)) return found->template get<T>();
   } catch (const nlohmann::json::exception&) {
-    return fail(Code::kBadInput, std::string(source) + ": \"" + std::string(key) + "\" has the wrong type");
   }
+  return fail(Code::kBadInput,
+              std::string(source) + ": \"" + std::string(key) + "\" has the wrong type or is out of range");
 }
 
 // The same, with a default where the key is absent or null.

@@ -3,6 +3,9 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <string>
+
 namespace freshet::log {
 namespace {
 
@@ -32,7 +35,10 @@ std::string& process_name() {
 
 }  // namespace
 
-void write(Level level, std::string_view line) {
+void write(Level level, std::string_view text) {
+  // One line an event, whatever a peer has put into a name.
+  std::string line(text);
+  std::replace_if(line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
   if (process_name().empty()) {
     logger().log(level_of(level), line);
   } else {
