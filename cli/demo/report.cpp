@@ -68,7 +68,9 @@ std::string change(Figure from, Figure to) {
   return fmt::format("{:+.1f} %", (*to / *from - 1) * 100);
 }
 
-std::string figure_text(Figure figure) { return is_there(figure) ? fmt::format("{:.3f}", *figure) : "-"; }
+std::string figure_text(Figure figure) {
+  return is_there(figure) ? fmt::format("{:.3f}", *figure) : "-";
+}
 
 std::string bytes_text(std::uint64_t bytes) {
   constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB"};

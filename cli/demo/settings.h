@@ -19,8 +19,11 @@ struct Settings {
   float lora_alpha;
   int distill_steps, distill_batch;
   float distill_lr;
-  double heldout_share;
+  double after_rounds_s;  // about what is left after the last round: distillation, training alone,
+                          // audits
 };
+
+inline constexpr double kHeldoutShare = 0.1;  // of each folder, as nodes do
 
 inline constexpr Settings kFull{
     .private_bytes = 300 * limits::kKiB,
@@ -35,7 +38,7 @@ inline constexpr Settings kFull{
     .distill_steps = 150,
     .distill_batch = 8,
     .distill_lr = 2e-3f,
-    .heldout_share = 0.1,
+    .after_rounds_s = 60,
 };
 
 inline constexpr Settings kQuick{
@@ -51,7 +54,7 @@ inline constexpr Settings kQuick{
     .distill_steps = 30,
     .distill_batch = 8,
     .distill_lr = 2e-3f,
-    .heldout_share = 0.1,
+    .after_rounds_s = 20,
 };
 
 inline constexpr std::size_t kNodesDefault = 8;

@@ -1,0 +1,37 @@
+#include "cli/demo/campaign.h"
+
+namespace freshet::demo {
+
+CampaignFile demo_campaign(const Settings& settings, const CampaignChoices& choices) {
+  CampaignFile file;
+  file.model = choices.slm.string();
+  CampaignPlan& plan = file.plan;
+  plan.name = "demo";
+  plan.method = choices.method;
+  plan.rule = choices.rule;
+  plan.rounds = settings.rounds;
+  plan.cohort_min = plan.cohort_max = plan.survivors_min =
+      choices.nodes;  // every node in every round
+  plan.lora.rank = settings.lora_rank;
+  plan.lora.alpha = settings.lora_alpha;
+  plan.lora.seed = choices.seed;
+  plan.training.steps = settings.local_steps;
+  plan.training.batch = settings.local_batch;
+  plan.training.window = settings.window;
+  plan.training.lr = settings.local_lr;
+  plan.training.seed = choices.seed;
+  AdaptPlan& adapt = file.adapt;
+  adapt.enabled = true;
+  adapt.llm = choices.llm.string();
+  adapt.public_text = choices.public_text.string();
+  adapt.rank = settings.lora_rank;
+  adapt.alpha = settings.lora_alpha;
+  adapt.steps = settings.distill_steps;
+  adapt.batch = settings.distill_batch;
+  adapt.window = settings.window;
+  adapt.lr = settings.distill_lr;
+  adapt.seed = choices.seed;
+  return file;
+}
+
+}  // namespace freshet::demo
