@@ -1,6 +1,8 @@
 #include "model/model_config.h"
 
-#include <cmath>
+#include <fmt/core.h>
+
+#include <string>
 
 #include "base/json.h"
 #include "base/limits.h"
@@ -153,7 +155,7 @@ Result<ModelConfig> parse_model_config(std::string_view text, std::string_view s
 
 Json to_json(const ModelConfig& config) {
   // The shortest decimal that reads back as the same float.
-  const double eps = std::stod(Json(config.rms_norm_eps).dump());
+  const double eps = std::stod(fmt::format("{}", config.rms_norm_eps));
   return Json{
       {"architectures", {"LlamaForCausalLM"}},
       {"model_type", "llama"},
