@@ -1,0 +1,50 @@
+#pragma once
+// Digests that tests can read, and random events for a campaign of a few nodes.
+
+#include <string>
+#include <string_view>
+
+#include "base/rng.h"
+#include "coordinator/campaign.h"
+
+namespace freshet::campaign {
+
+inline Digest bytes_named(std::string_view name) {
+  Digest digest{};
+  for (std::size_t i = 0; i < name.size() && i < digest.size(); ++i) digest[i] = static_cast<std::uint8_t>(name[i]);
+  return digest;
+}
+inline std::string name_of_bytes(const Digest& digest) {
+  std::string name;
+  for (std::uint8_t byte : digest)
+    if (byte != 0) name.push_back(static_cast<char>(byte));
+  return name;
+}
+
+// An event that may or may not mean something now: nodes 1 to 6, rounds and versions near the current ones.
+inline Event random_event(const Campaign& c, Rng& rng, Instant now) {
+  const NodeId node{1 + rng.below(6)};
+  const VersionId base{c.version.value - (c.version.value > 0 && rng.below(8) == 0 ? 1 : 0) + (rng.below(8) == 0 ? 1 : 0)};
+  const RoundId round{c.last_round.value + (rng.below(8) == 0 ? 1 : 0)};
+  const Digest upload = bytes_named(std::string(1, static_cast<char>('a' + node.value)) + (rng.below(9) == 0 ? "!" : ""));
+  switch (rng.below(16)) {
+    case 0: return Hello{node, now};
+    case 1: return Heartbeat{node, base, static_cast<Activity>(rng.below(5)), now};
+    case 2:
+    case 3:
+    case 4: return Ready{node, base, now};
+    case 5:
+    case 6:
+    case 7:
+    case 8: return Uploaded{node, round, upload, now};
+    case 9:
+    case 10: return Summed{round, VersionId{base.value + 1}, bytes_named("sum"), now};
+    case 11: return Spoiled{round, {node}, now};
+    case 12: return Vanished{node, now};
+    case 13: return RoundOpened{now, rng.next_u64()};
+    case 14: return DeadlinePassed{round, now};
+    default: return rng.below(20) == 0 ? Event(GaveUp{now}) : Event(Recovered{now});
+  }
+}
+
+}  // namespace freshet::campaign

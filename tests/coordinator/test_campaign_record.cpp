@@ -1,0 +1,100 @@
+#include <gtest/gtest.h>
+
+#include "coordinator/campaign_record.h"
+#include "tests/coordinator/events.h"
+
+namespace freshet::campaign {
+namespace {
+
+Campaign busy_campaign() {
+  Campaign c = begin(CampaignId{1}, Rules{3, 2, 4, 2, 1'000, 5'000, 100'000}, bytes_named("start"),
+                     Instant{0});
+  const Event events[] = {Ready{NodeId{1}, VersionId{0}, Instant{0}},
+                          Ready{NodeId{2}, VersionId{0}, Instant{0}}, RoundOpened{Instant{1}, 0},
+                          Uploaded{NodeId{1}, RoundId{1}, bytes_named("a"), Instant{2}}};
+  for (const Event& event : events) c = step(std::move(c), event).next;
+  return c;
+}
+
+TEST(CampaignRecord, DecodesWhatItEncodesToTheSameBytes) {
+  Rng rng(7);
+  const Campaign c = busy_campaign();
+  for (int i = 0; i < 2'000; ++i) {
+    const Event event =
+        random_event(c, rng, Instant{static_cast<std::int64_t>(rng.below(1'000'000))});
+    const Bytes entry = encode(event);
+    auto decoded = decode_event(entry);
+    ASSERT_TRUE(decoded) << decoded.error().what;
+    EXPECT_EQ(decoded->index(), event.index());
+    EXPECT_EQ(encode(*decoded), entry);
+  }
+}
+
+// The bytes of an entry: version, 'E', kind, then the fields. If this changes, kMachineVersion
+// must.
+TEST(CampaignRecord, HasTheseBytes) {
+  EXPECT_EQ(to_hex(encode(Event(Ready{NodeId{0x0102}, VersionId{3}, Instant{-2}}))),
+            "01004502"
+            "0201000000000000"
+            "0300000000000000"
+            "feffffffffffffff");
+  EXPECT_EQ(to_hex(encode(Event(RoundOpened{Instant{5}, 6}))),
+            "01004507"
+            "0500000000000000"
+            "0600000000000000");
+}
+
+TEST(CampaignRecord, RefusesEveryTruncationAndEveryExtraByte) {
+  for (const Bytes& whole :
+       {encode(busy_campaign()), encode(Event(Spoiled{RoundId{1}, {NodeId{1}}, Instant{9}}))}) {
+    const bool state = whole[2] == 'S';
+    auto decodes = [&](ByteView bytes) {
+      return state ? decode_campaign(bytes).has_value() : decode_event(bytes).has_value();
+    };
+    ASSERT_TRUE(decodes(whole));
+    for (std::size_t size = 0; size < whole.size(); ++size)
+      EXPECT_FALSE(decodes(ByteView(whole).first(size))) << size << " of " << whole.size();
+    Bytes longer = whole;
+    longer.push_back(0);
+    EXPECT_FALSE(decodes(longer));
+  }
+}
+
+TEST(CampaignRecord, RefusesAnotherMachineVersionAndSaysSo) {
+  Bytes snapshot = encode(busy_campaign());
+  snapshot[0] = 2;
+  auto decoded = decode_campaign(snapshot);
+  ASSERT_FALSE(decoded);
+  EXPECT_EQ(decoded.error().code, Code::kCorrupt);
+  EXPECT_NE(decoded.error().what.find("machine version 2"), std::string::npos)
+      << decoded.error().what;
+}
+
+TEST(CampaignRecord, RefusesStatesThatNoCampaignReaches) {
+  Campaign c = busy_campaign();
+  c.version = VersionId{2};  // the open round starts from 0
+  EXPECT_FALSE(decode_campaign(encode(c)));
+  c = busy_campaign();
+  std::get<Collecting>(c.phase).round.plan.id = RoundId{5};
+  EXPECT_FALSE(decode_campaign(encode(c)));
+  c = busy_campaign();
+  c.phase = Gathering{Instant{0}, 1, std::nullopt};  // two are ready
+  EXPECT_FALSE(decode_campaign(encode(c)));
+  c = busy_campaign();
+  c.rules.survivors_min = 0;
+  EXPECT_FALSE(decode_campaign(encode(c)));
+  c = busy_campaign();
+  c.phase = Summing{std::get<Collecting>(c.phase).round};  // one survivor of two
+  EXPECT_FALSE(decode_campaign(encode(c)));
+}
+
+TEST(CampaignRecord, ReplayRefusesAnEntryThatChangesNothing) {
+  Campaign c = busy_campaign();
+  auto replayed =
+      replay(c, encode(Event(Uploaded{NodeId{1}, RoundId{1}, bytes_named("a"), Instant{3}})));
+  ASSERT_FALSE(replayed);
+  EXPECT_EQ(replayed.error().code, Code::kCorrupt);
+}
+
+}  // namespace
+}  // namespace freshet::campaign
