@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <bit>
 #include <cmath>
 
 #include "base/check.h"
@@ -23,10 +24,12 @@ Result<double> norm_of(const std::vector<float>& values) {
   CHECK(false, "finite floats overflowed a double: {} entries", values.size());
 }
 
+// The nearest float that is not larger in magnitude: rounding must not push the norm over the
+// bound.
 float toward_zero(double value) {
-  const auto rounded = static_cast<float>(value);
-  return std::fabs(static_cast<double>(rounded)) > std::fabs(value) ? std::nextafter(rounded, 0.0f)
-                                                                    : rounded;
+  const auto nearest = static_cast<float>(value);
+  const bool larger = std::fabs(static_cast<double>(nearest)) > std::fabs(value);
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(nearest) - (larger ? 1u : 0u));
 }
 
 }  // namespace
