@@ -73,6 +73,16 @@ Result<Path> find_model(const std::string& name) {
                   " or the source tree; set FRESHET_MODELS to the folder that holds it");
 }
 
+// Where people look for it: a copy of `folder` right below `to`.
+Result<std::string> copy_out(const Path& folder, const Path& to) {
+  std::error_code error;
+  std::filesystem::copy(folder, to / folder.filename(), std::filesystem::copy_options::recursive,
+                        error);
+  if (error)
+    return fail(Code::kBadInput, "cannot copy " + folder.string() + ": " + error.message());
+  return (to / folder.filename()).string();
+}
+
 class Demo {
  public:
   Demo(const DemoOptions& options, Path folder, Stage stage, std::FILE* screen)
@@ -341,8 +351,8 @@ Result<void> Demo::make_report() {
   table_.note("what left the nodes is searched for private text");
   TRY_ASSIGN(report_.wire, audit_recordings(recordings, texts, slm_));
   report_.rounds = progress_.version;
-  report_.slm_adapter = campaign / "slm_adapter";
-  report_.llm_adapter = campaign / "llm_adapter";
+  TRY_ASSIGN(report_.slm_adapter, copy_out(campaign / "slm_adapter", folder_));
+  TRY_ASSIGN(report_.llm_adapter, copy_out(campaign / "llm_adapter", folder_));
   report_.report = folder_ / "report.html";
   report_.command = options_.command;
   report_.seconds = seconds();

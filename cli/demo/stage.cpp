@@ -95,8 +95,9 @@ Result<void> Stage::pause(int ms) {
   return check();
 }
 
-Result<Stage::Answer> Stage::ask_later(const std::string& name, std::vector<std::string> words) {
-  TRY_ASSIGN(UniqueFd output, fleet_->start_piped(name, command(words), log_of(name)));
+Result<Stage::Answer> Stage::ask_later(const std::string& name, const std::string& log,
+                                       std::vector<std::string> words) {
+  TRY_ASSIGN(UniqueFd output, fleet_->start_piped(name, command(words), log_of(log)));
   verbs_[name] = {std::move(words), {.may_end = true}};
   return Answer{name, std::move(output), {}, false};
 }
@@ -138,7 +139,7 @@ Result<std::vector<std::string>> Stage::ask_all(
   while (next < questions.size() || !open.empty()) {
     while (next < questions.size() && open.size() < together) {
       std::string each = questions.size() == 1 ? name : fmt::format("{}-{}", name, next + 1);
-      TRY_ASSIGN(Answer answer, ask_later(each, questions[next]));
+      TRY_ASSIGN(Answer answer, ask_later(each, name, questions[next]));
       open.emplace_back(next++, std::move(answer));
     }
     std::vector<Answer*> waiting;
@@ -157,7 +158,7 @@ Result<std::vector<std::string>> Stage::ask_all(
 Result<void> Stage::follow(const std::string& name, std::vector<std::string> words,
                            const std::function<Result<void>(std::string_view)>& line,
                            const std::function<Result<void>()>& between) {
-  TRY_ASSIGN(Answer answer, ask_later(name, std::move(words)));
+  TRY_ASSIGN(Answer answer, ask_later(name, name, std::move(words)));
   while (!answer.closed) {
     TRY(read_from({&answer}, kTurnMs));
     std::size_t at = 0;

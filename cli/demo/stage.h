@@ -71,7 +71,8 @@ class Stage {
   std::vector<std::string> command(std::vector<std::string> words) const;
   Path log_of(const std::string& name) const;
   Result<void> take(const Fleet::Ended& ended);
-  Result<Answer> ask_later(const std::string& name, std::vector<std::string> words);
+  Result<Answer> ask_later(const std::string& name, const std::string& log,
+                           std::vector<std::string> words);
   Result<void> read_from(std::vector<Answer*> answers, int timeout_ms);
   Result<void> wait_for_end(const std::string& name);
 
