@@ -1,0 +1,47 @@
+#pragma once
+// How the cloud model learns from the federated small one: a trainer process loads both, reads
+// public text, and distils twice: the control (public text alone) and the real one. Both results
+// are written as PEFT folders. Deterministic, so a coordinator that was killed does it again from
+// the start.
+
+#include <optional>
+#include <string>
+
+#include "coordinator/campaign_store.h"
+#include "model/trainer_process.h"
+
+namespace freshet {
+
+class Adaptation {
+ public:
+  struct Task {
+    CampaignFile file;
+    std::vector<float> teacher;  // the published adapter of the SLM
+    Path folder;  // of the campaign: llm_adapter_public_only/ and llm_adapter/ appear in it
+    TrainerOptions trainer;
+  };
+  // Starts the trainer and hands it everything. Errors as of the folders and of TrainerProcess.
+  static Result<Adaptation> start(Task task);
+
+  int descriptor() const { return trainer_.fd(); }
+  // True once both adapters are written. kUnavailable: the trainer died.
+  Result<bool> poll();
+
+  struct Steps {
+    std::uint64_t done = 0, total = 0;  // optimiser steps of both runs
+  };
+  Steps steps() const;
+
+ private:
+  Adaptation(Task task, TrainerProcess trainer)
+      : task_(std::move(task)), trainer_(std::move(trainer)) {}
+  Result<void> ask_for_everything();
+  Result<bool> take(TrainerReply reply);
+
+  Task task_;
+  TrainerProcess trainer_;
+  std::optional<ModelConfig> llm_;
+  std::uint64_t runs_done_ = 0, step_ = 0;
+};
+
+}  // namespace freshet

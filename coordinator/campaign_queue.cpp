@@ -1,0 +1,298 @@
+#include "coordinator/campaign_queue.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "model/corpus.h"
+#include "model/peft_adapter.h"
+
+namespace freshet {
+namespace {
+
+constexpr int kAdaptTriesMax = 3;
+
+CampaignId random_id() {
+  CampaignId id;
+  std::array<std::uint8_t, 8> bytes{};
+  random_bytes(bytes);
+  std::memcpy(&id.value, bytes.data(), bytes.size());
+  return id;
+}
+
+std::string absolute(const std::string& path, const Path& base) {
+  if (path.empty() || Path(path).is_absolute()) return path;
+  return (base / path).lexically_normal().string();
+}
+
+Result<void> check_adapt(const AdaptPlan& adapt, const ModelFiles& slm) {
+  if (!adapt.enabled) return {};
+  TRY_ASSIGN(ModelFiles llm, open_model_folder(adapt.llm));
+  TRY_ASSIGN(MappedFile of_slm, MappedFile::of(slm.tokenizer.fd, slm.tokenizer.name));
+  TRY_ASSIGN(MappedFile of_llm, MappedFile::of(llm.tokenizer.fd, llm.tokenizer.name));
+  const ByteView a = of_slm.view(), b = of_llm.view();
+  if (!std::equal(a.begin(), a.end(), b.begin(), b.end()))
+    return fail(Code::kBadInput, adapt.llm +
+                                     ": its tokenizer.json differs from the small model's; "
+                                     "distillation needs one tokenizer");
+  return open_text_folder(adapt.public_text).map([](const auto&) {});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CampaignQueue>> CampaignQueue::open(Shared shared, Path folder,
+                                                           Instant now) {
+  TRY(make_folders(folder / "campaigns", 0700));
+  std::unique_ptr<CampaignQueue> queue(new CampaignQueue(shared, std::move(folder)));
+  TRY_ASSIGN(queue->records_, load_campaigns(queue->folder_));
+  const CampaignRecord* latest = queue->latest();
+  const bool reopen = latest != nullptr && latest->state >= CampaignState::kRunning &&
+                      latest->state <= CampaignState::kFinished;
+  if (!reopen) return queue;
+  auto begun = queue->begin(*queue->mutable_record(latest->id), now);
+  if (begun) return queue;
+  if (!has_ended(latest->state)) return tl::unexpected(begun.error());
+  log::warning("{}; nodes that come late do not get its last adapter", begun.error().what);
+  return queue;
+}
+
+const CampaignRecord* CampaignQueue::find(CampaignId id) const {
+  for (const CampaignRecord& record : records_)
+    if (record.id == id) return &record;
+  return nullptr;
+}
+
+CampaignRecord* CampaignQueue::mutable_record(CampaignId id) {
+  return const_cast<CampaignRecord*>(find(id));
+}
+
+const CampaignRecord* CampaignQueue::latest() const {
+  for (const CampaignRecord& record : records_)
+    if (!has_ended(record.state)) return &record;
+  return records_.empty() ? nullptr : &records_.back();
+}
+
+CampaignRecord* CampaignQueue::active() {
+  const CampaignRecord* first = latest();
+  return first == nullptr || has_ended(first->state) ? nullptr : mutable_record(first->id);
+}
+
+Result<CampaignRecord> CampaignQueue::prepare(std::string_view toml, std::string_view source,
+                                              const Path& base) const {
+  if (records_.size() >= limits::kCampaignsMax)
+    return fail(Code::kNoSpace, fmt::format("{}: {} campaigns already; move old ones away",
+                                            folder_.string(), records_.size()));
+  CampaignRecord record;
+  TRY_ASSIGN(record.file, parse_campaign_file(toml, source));
+  record.file.model = absolute(record.file.model, base);
+  record.file.adapt.llm = absolute(record.file.adapt.llm, base);
+  record.file.adapt.public_text = absolute(record.file.adapt.public_text, base);
+  TRY_ASSIGN(ModelFiles files, open_model_folder(record.file.model));
+  TRY_ASSIGN(Digest digest, model_digest(files));
+  if (record.file.plan.model != Digest{} && record.file.plan.model != digest)
+    return fail(Code::kBadInput,
+                fmt::format("{}: the file names model {}, this folder holds {}", record.file.model,
+                            short_hex(record.file.plan.model), short_hex(digest)));
+  record.file.plan.model = digest;
+  TRY(validate(record.file.plan));
+  TRY_ASSIGN(std::string text,
+             read_all(files.config.fd.get(), files.config.name, limits::kSmallFileBytesMax));
+  TRY_ASSIGN(ModelConfig config, parse_model_config(text, files.config.name));
+  const LoraPlan& lora = record.file.plan.lora;
+  TRY(adapter_layout(config, {lora.rank, lora.alpha, lora.targets}));
+  TRY(check_adapt(record.file.adapt, files));
+  record.id = random_id();
+  record.number = records_.empty() ? 1 : records_.back().number + 1;
+  return record;
+}
+
+Result<CampaignId> CampaignQueue::submit(std::string_view toml, std::string_view source,
+                                         const Path& base) {
+  TRY_ASSIGN(CampaignRecord record, prepare(toml, source, base));
+  TRY(save(folder_, record));
+  log::info("campaign {} \"{}\" submitted", campaign_name(record.id), record.file.plan.name);
+  records_.push_back(std::move(record));
+  return records_.back().id;
+}
+
+Result<void> CampaignQueue::stop(CampaignId id, Instant now) {
+  CampaignRecord* record = mutable_record(id);
+  if (record == nullptr)
+    return fail(Code::kBadInput,
+                "no campaign " + campaign_name(id) + "; see `freshet campaign ls`");
+  if (has_ended(record->state))
+    return fail(Code::kRefused, fmt::format("campaign {} is {} already", campaign_name(id),
+                                            name_of(record->state)));
+  TRY(set_state(*record, CampaignState::kStopped, "stopped by its operator"));
+  if (!run_ || run_->id() != id) return {};
+  record->version = run_->state().version;
+  for (const auto& [node, known] : run_->state().nodes) say_finished(node, *record, now);
+  run_.reset();
+  adaptation_.reset();
+  return {};
+}
+
+void CampaignQueue::say_finished(NodeId node, const CampaignRecord& record, Instant now) {
+  shared_.peers.send(node, Finished{record.id, record.version}, now);
+}
+
+Result<void> CampaignQueue::receive(NodeId node, const NodeMessage& message, Instant now) {
+  if (const auto* hello = std::get_if<Hello>(&message)) hellos_[node] = *hello;
+  if (run_) return run_->receive(node, message, now);
+  const auto* heartbeat = std::get_if<Heartbeat>(&message);
+  const CampaignRecord* theirs = heartbeat == nullptr ? nullptr : find(heartbeat->campaign);
+  if (theirs != nullptr && has_ended(theirs->state)) {
+    say_finished(node, *theirs, now);
+  } else {
+    shared_.peers.refuse(node, Code::kUnavailable,
+                         "no campaign is running; wait for one to be submitted", now);
+  }
+  return {};
+}
+
+std::vector<int> CampaignQueue::descriptors() const {
+  return adaptation_ ? std::vector<int>{adaptation_->descriptor()} : std::vector<int>{};
+}
+
+Result<void> CampaignQueue::set_state(CampaignRecord& record, CampaignState state,
+                                      std::string why) {
+  CampaignRecord next = record;
+  next.state = state;
+  next.why = std::move(why);
+  TRY(save(folder_, next));
+  record = std::move(next);
+  log::info("campaign {} \"{}\" is {}{}{}", campaign_name(record.id), record.file.plan.name,
+            name_of(state), record.why.empty() ? "" : ": ", record.why);
+  return {};
+}
+
+// A full disk stops a campaign for a while, not the coordinator.
+Result<void> CampaignQueue::tick(Instant now) {
+  if (run_) TRY(run_->tick(now));
+  if (now < try_again_at_) return {};
+  auto advanced = advance(now);
+  if (advanced || advanced.error().code != Code::kNoSpace) return advanced;
+  log::error("{}; tried again in {} s", advanced.error().what, limits::kRetryMs / 1000);
+  try_again_at_ = now + limits::kRetryMs;
+  return {};
+}
+
+Result<void> CampaignQueue::advance(Instant now) {
+  CampaignRecord* record = active();
+  if (record == nullptr) return {};
+  if (record->state == CampaignState::kQueued) {
+    TRY(begin(*record, now));
+    return set_state(*record, CampaignState::kRunning);
+  }
+  return move_on(*record, now);
+}
+
+Result<void> CampaignQueue::begin(CampaignRecord& record, Instant now) {
+  run_.reset();
+  TRY_ASSIGN(run_, CampaignRun::open({shared_.peers, shared_.identity, shared_.open_journal},
+                                     record, campaign_folder(folder_, record.id), now));
+  began_at_ = now;
+  began_version_ = run_->state().version.value;
+  adapt_failures_ = 0;
+  for (const auto& [node, hello] : hellos_) TRY(run_->receive(node, hello, now));
+  return {};
+}
+
+Result<void> CampaignQueue::move_on(CampaignRecord& record, Instant now) {
+  if (record.state == CampaignState::kAdapting) return adapt(record, now);
+  if (const auto* failed = std::get_if<campaign::Failed>(&run_->state().phase))
+    return set_state(record, CampaignState::kFailed, failed->why);
+  if (std::holds_alternative<campaign::Finished>(run_->state().phase))
+    return rounds_are_done(record);
+  return {};
+}
+
+Result<void> CampaignQueue::rounds_are_done(CampaignRecord& record) {
+  record.version = run_->state().version;
+  record.adapter = run_->state().adapter;
+  TRY_ASSIGN(std::vector<float> adapter, run_->adapter());
+  const LoraPlan& lora = record.file.plan.lora;
+  TRY(write_peft_folder(
+      campaign_folder(folder_, record.id) / "slm_adapter", run_->model(),
+      {{lora.rank, lora.alpha, lora.targets}, std::move(adapter), record.file.model}));
+  return set_state(record, CampaignState::kAdapting);
+}
+
+Result<void> CampaignQueue::adapt(CampaignRecord& record, Instant now) {
+  if (!record.file.adapt.enabled) return set_state(record, CampaignState::kFinished);
+  Result<bool> done = false;
+  if (!adaptation_) {
+    TRY_ASSIGN(std::vector<float> teacher, run_->adapter());
+    auto started = Adaptation::start(
+        {record.file, std::move(teacher), campaign_folder(folder_, record.id), shared_.trainer});
+    if (started) {
+      adaptation_.emplace(std::move(*started));
+    } else {
+      done = tl::unexpected(started.error());
+    }
+  } else {
+    done = adaptation_->poll();
+  }
+  if (done && *done) {
+    adaptation_.reset();
+    return set_state(record, CampaignState::kFinished);
+  }
+  if (done) return {};
+  adaptation_.reset();
+  if (done.error().code == Code::kNoSpace) return tl::unexpected(done.error());
+  if (done.error().code == Code::kBadInput || ++adapt_failures_ >= kAdaptTriesMax)
+    return set_state(record, CampaignState::kFailed,
+                     done.error().what + "; slm_adapter/ is there, the cloud model is unchanged");
+  log::warning("{}; tried again", done.error().what);
+  try_again_at_ = now + (limits::kRetryMs << adapt_failures_);
+  return {};
+}
+
+Json CampaignQueue::progress(const CampaignRecord& record, Instant now) const {
+  Json json = {{"campaign", campaign_name(record.id)},
+               {"name", record.file.plan.name},
+               {"phase", std::string(name_of(record.state))},
+               {"round", 0},
+               {"rounds", record.file.plan.rounds},
+               {"version", record.version.value},
+               {"nodes_ready", 0},
+               {"nodes_alive", 0},
+               {"cohort", 0},
+               {"survivors", 0},
+               {"eta_s", nullptr},
+               {"adapt", nullptr}};
+  if (!record.why.empty()) json["why"] = record.why;
+  if (adaptation_ && record.state == CampaignState::kAdapting) {
+    const auto steps = adaptation_->steps();
+    json["adapt"] = {{"step", steps.done}, {"total", steps.total}};
+  }
+  if (!run_ || run_->id() != record.id) return json;
+  const campaign::Campaign& state = run_->state();
+  json["round"] = state.last_round.value;
+  json["version"] = state.version.value;
+  json["nodes_ready"] = campaign::ready_count(state);
+  std::uint64_t alive = 0;
+  for (const auto& [id, node] : state.nodes) alive += node.here ? 1 : 0;
+  json["nodes_alive"] = alive;
+  if (const round::Round* open = campaign::open_round(state)) {
+    json["cohort"] = open->cohort.size();
+    json["survivors"] = round::survivors(*open).size();
+    if (record.state == CampaignState::kRunning)
+      json["phase"] =
+          std::holds_alternative<campaign::Summing>(state.phase) ? "summing" : "collecting";
+  } else if (record.state == CampaignState::kRunning) {
+    json["phase"] = "gathering";
+  }
+  const std::uint64_t made = state.version.value - began_version_;
+  if (record.state == CampaignState::kRunning && made > 0)
+    json["eta_s"] =
+        static_cast<double>((now - began_at_) * static_cast<std::int64_t>(record.file.plan.rounds -
+                                                                          state.version.value)) /
+        static_cast<double>(made) / 1000.0;
+  return json;
+}
+
+}  // namespace freshet

@@ -1,0 +1,253 @@
+#include "coordinator/campaign_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "coordinator/campaign_record.h"
+#include "model/model_files.h"
+
+namespace freshet {
+namespace {
+
+Result<ModelConfig> read_model(const CampaignRecord& record) {
+  TRY_ASSIGN(ModelFiles files, open_model_folder(record.file.model));
+  TRY_ASSIGN(Digest digest, model_digest(files));
+  if (digest != record.file.plan.model)
+    return fail(Code::kBadInput, fmt::format("{}: not the model that campaign {} was submitted "
+                                             "with ({}, want {}); put that one back",
+                                             record.file.model, campaign_name(record.id),
+                                             short_hex(digest), short_hex(record.file.plan.model)));
+  TRY_ASSIGN(std::string config,
+             read_all(files.config.fd.get(), files.config.name, limits::kSmallFileBytesMax));
+  return parse_model_config(config, files.config.name);
+}
+
+std::uint64_t random_seed() {
+  std::array<std::uint8_t, 8> bytes{};
+  random_bytes(bytes);
+  std::uint64_t seed = 0;
+  std::memcpy(&seed, bytes.data(), bytes.size());
+  return seed;
+}
+
+}  // namespace
+
+CampaignRun::CampaignRun(Shared shared, Path folder, CampaignPlan plan, ModelConfig model,
+                         Layout layout, BlobStore adapters, BlobStore uploads)
+    : shared_(shared),
+      folder_(std::move(folder)),
+      plan_(std::move(plan)),
+      model_(std::move(model)),
+      layout_(std::move(layout)),
+      adapters_(std::move(adapters)),
+      uploads_(std::move(uploads)) {}
+
+Result<std::unique_ptr<CampaignRun>> CampaignRun::open(Shared shared, const CampaignRecord& record,
+                                                       Path folder, Instant now) {
+  TRY_ASSIGN(ModelConfig config, read_model(record));
+  const LoraPlan& lora = record.file.plan.lora;
+  TRY_ASSIGN(Layout layout, adapter_layout(config, {lora.rank, lora.alpha, lora.targets}));
+  TRY(make_folders(folder / "moments", 0700));
+  TRY_ASSIGN(BlobStore adapters, BlobStore::open(folder / "adapters"));
+  TRY_ASSIGN(BlobStore uploads, BlobStore::open(folder / "uploads"));
+  std::unique_ptr<CampaignRun> run(new CampaignRun(shared, std::move(folder), record.file.plan,
+                                                   config, std::move(layout), std::move(adapters),
+                                                   std::move(uploads)));
+  TRY(run->start_or_recover(record.id, now));
+  return run;
+}
+
+Result<void> CampaignRun::start_or_recover(CampaignId id, Instant now) {
+  TRY_ASSIGN(journal_, shared_.open_journal(folder_ / "journal"));
+  TRY_ASSIGN(std::optional<Snapshot> snapshot, journal_->latest_snapshot());
+  if (!snapshot) {
+    TRY_ASSIGN(Digest adapter, store_floats(adapters_, initial_adapter(layout_, plan_.lora.seed)));
+    TRY(journal_->write_snapshot(
+        campaign::encode(campaign::begin(id, campaign::rules_of(plan_), adapter, now))));
+  }
+  TRY(reload());
+  if (state_.id != id)
+    return fail(Code::kCorrupt, folder_.string() + ": the journal belongs to another campaign");
+  kept_ = {state_.adapter};
+  if (!adapters_.has(state_.adapter))
+    return fail(Code::kCorrupt,
+                fmt::format("{}: adapter {} of version {} is missing", folder_.string(),
+                            short_hex(state_.adapter), state_.version.value));
+  TRY(sweep());
+  TRY(feed(campaign::Recovered{now}, now));
+  for (const campaign::Effect& effect : campaign::resume(state_, now)) TRY(act(effect, now));
+  return drain(now);
+}
+
+// What a process before this one left and nobody will ask for.
+Result<void> CampaignRun::sweep() {
+  std::set<Digest> wanted{state_.adapter};
+  if (const round::Round* open = campaign::open_round(state_))
+    for (const round::Survivor& survivor : round::survivors(*open)) wanted.insert(survivor.upload);
+  std::error_code error;
+  for (const char* name : {"adapters", "uploads"}) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ / name, error)) {
+      auto digest = digest_from_hex(entry.path().filename().string());
+      if (!digest || wanted.contains(*digest)) continue;
+      std::filesystem::remove(entry.path(), error);
+      if (error)
+        return fail(Code::kBadInput,
+                    "cannot remove " + entry.path().string() + ": " + error.message());
+    }
+  }
+  return {};
+}
+
+Result<void> CampaignRun::reload() {
+  TRY_ASSIGN(std::optional<Snapshot> snapshot, journal_->latest_snapshot());
+  if (!snapshot) return fail(Code::kCorrupt, folder_.string() + ": the journal lost its snapshot");
+  TRY_ASSIGN(state_, campaign::decode_campaign(snapshot->state));
+  return journal_->replay(snapshot->next_sequence, [this](std::uint64_t, ByteView entry) {
+    return campaign::replay(state_, entry);
+  });
+}
+
+Result<void> CampaignRun::tick(Instant now) {
+  if (owed_ && now >= sum_again_at_) TRY(sum_now(now));
+  for (campaign::Event& event : campaign::due(state_, now, random_seed()))
+    pending_.push_back(std::move(event));
+  return drain(now);
+}
+
+Result<void> CampaignRun::feed(campaign::Event event, Instant now) {
+  pending_.push_back(std::move(event));
+  return drain(now);
+}
+
+Result<void> CampaignRun::drain(Instant now) {
+  while (!pending_.empty()) {
+    const campaign::Event next = std::move(pending_.front());
+    pending_.pop_front();
+    TRY(feed_one(next, now));
+  }
+  return {};
+}
+
+Result<void> CampaignRun::feed_one(const campaign::Event& event, Instant now) {
+  campaign::Step step = campaign::step(std::move(state_), event);
+  if (step.durable) {
+    if (auto appended = journal_->append(campaign::encode(event)); !appended) {
+      if (appended.error().code != Code::kNoSpace) return tl::unexpected(appended.error());
+      log::error("{}; nothing is taken until there is room", appended.error().what);
+      pending_.clear();
+      auto heard = std::move(step.next.heard);
+      TRY(reload());  // to what is on the disk: the event never happened
+      state_.heard = std::move(heard);
+      return {};
+    }
+  }
+  state_ = std::move(step.next);
+  for (const campaign::Effect& effect : step.effects) TRY(act(effect, now));
+  if (std::holds_alternative<campaign::Summed>(event) && step.accepted) TRY(forget_old_versions());
+  return {};
+}
+
+Result<void> CampaignRun::act(const campaign::Effect& effect, Instant now) {
+  return std::visit([&](const auto& each) { return on(each, now); }, effect);
+}
+
+void CampaignRun::announce_to(NodeId node, Instant now) {
+  Announce announce{state_.id, plan_, state_.version, state_.adapter, layout_.size * sizeof(float),
+                    {}};
+  announce.layout = round_shape(plan_, layout_, state_.version).digest;
+  shared_.peers.send(node, announce, now);
+}
+
+Result<void> CampaignRun::on(const campaign::SendAnnounce& effect, Instant now) {
+  announce_to(effect.node, now);
+  return {};
+}
+
+Result<void> CampaignRun::on(const campaign::SendInvite& effect, Instant now) {
+  shared_.peers.send(effect.node,
+                     Invite{state_.id, effect.round, effect.base, effect.cohort,
+                            effect.remaining_ms, shared_.identity.open.sealing},
+                     now);
+  return {};
+}
+
+Result<void> CampaignRun::on(const campaign::SendAccepted& effect, Instant now) {
+  TRY_ASSIGN(std::uint64_t size, uploads_.size_of(effect.upload));
+  shared_.peers.send(effect.node, ChunkAck{effect.round, effect.upload, size}, now);
+  return {};
+}
+
+Result<void> CampaignRun::on(const campaign::SendReceipt& effect, Instant now) {
+  const Receipt receipt{state_.id, effect.round, effect.published, effect.version,
+                        effect.survivors};
+  for (NodeId node : effect.to) shared_.peers.send(node, receipt, now);
+  log::info("round {} {}: {} of {} nodes, version {}", effect.round.value,
+            effect.published ? "published" : "aborted", effect.survivors.size(), effect.to.size(),
+            effect.version.value);
+  return {};
+}
+
+Result<void> CampaignRun::on(const campaign::SendFinished& effect, Instant now) {
+  // The last version is announced too: nodes fetch it, but nobody trains from it.
+  if (std::holds_alternative<campaign::Finished>(state_.phase)) announce_to(effect.node, now);
+  shared_.peers.send(effect.node, Finished{state_.id, effect.version}, now);
+  return {};
+}
+
+Result<void> CampaignRun::on(const campaign::SendRefused& effect, Instant now) {
+  shared_.peers.refuse(effect.node, effect.code, effect.why, now);
+  return {};
+}
+
+Result<void> CampaignRun::on(const campaign::AddAndStep& effect, Instant now) {
+  owed_ = effect;
+  return sum_now(now);
+}
+
+Result<void> CampaignRun::on(const campaign::DropUploads& effect, Instant) {
+  for (const Digest& upload : effect.uploads) TRY(uploads_.remove(upload));
+  return {};
+}
+
+Result<void> CampaignRun::sum_now(Instant now) {
+  const RoundShape shape = round_shape(plan_, layout_, owed_->base);
+  const SumPlan plan{state_.id,      owed_->round,     owed_->base,
+                     state_.adapter, owed_->survivors, folder_ / "moments"};
+  auto sum = add_and_step({adapters_, uploads_}, shape, shared_.identity, plan);
+  if (!sum) {
+    if (sum.error().code != Code::kNoSpace) return tl::unexpected(sum.error());
+    log::error("round {}: {}; tried again in {} s", owed_->round.value, sum.error().what,
+               limits::kRetryMs / 1000);
+    sum_again_at_ = now + limits::kRetryMs;
+    return {};
+  }
+  if (!sum->spoiled.empty()) {
+    pending_.push_back(campaign::Spoiled{owed_->round, std::move(sum->spoiled), now});
+  } else {
+    kept_.push_back(sum->adapter);
+    pending_.push_back(campaign::Summed{owed_->round, {owed_->base.value + 1}, sum->adapter, now});
+  }
+  owed_.reset();
+  return {};
+}
+
+Result<void> CampaignRun::forget_old_versions() {
+  if (auto written = journal_->write_snapshot(campaign::encode(state_)); !written) {
+    if (written.error().code != Code::kNoSpace) return written;
+    log::warning("no snapshot of the journal: {}", written.error().what);
+  }
+  if (state_.version.value > 0)
+    TRY(drop_moments_before(folder_ / "moments", {state_.version.value - 1}));
+  while (kept_.size() > 2) {
+    const Digest oldest = kept_.front();
+    kept_.pop_front();
+    if (std::find(kept_.begin(), kept_.end(), oldest) == kept_.end()) TRY(adapters_.remove(oldest));
+  }
+  return {};
+}
+
+}  // namespace freshet

@@ -1,0 +1,99 @@
+#pragma once
+// One campaign under way: the pure machine with its journal, its blobs and its data plane. Messages
+// and time go in, answers go out through Peers; every durable event is in the journal before
+// anything is answered. Opening it again after a crash at any point carries the campaign on.
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "coordinator/campaign.h"
+#include "coordinator/campaign_store.h"
+#include "coordinator/peers.h"
+#include "coordinator/summing.h"
+#include "storage/journal.h"
+
+namespace freshet {
+
+using OpenJournal = std::function<Result<std::unique_ptr<Journal>>(const Path& folder)>;
+
+class CampaignRun {
+ public:
+  // What it shares with the driver; all outlive it.
+  struct Shared {
+    Peers& peers;
+    const Identity& identity;
+    const OpenJournal& open_journal;
+  };
+  // `folder`: of this campaign. kBadInput when its model is not what it was submitted with.
+  static Result<std::unique_ptr<CampaignRun>> open(Shared shared, const CampaignRecord& record,
+                                                   Path folder, Instant now);
+
+  // Errors stop the process but for kNoSpace, which is told to the node, logged, and tried again
+  // later.
+  Result<void> receive(NodeId node, const NodeMessage& message, Instant now);
+  Result<void> tick(Instant now);
+  void announce_to(NodeId node, Instant now);
+
+  const campaign::Campaign& state() const { return state_; }
+  const CampaignPlan& plan() const { return plan_; }
+  const ModelConfig& model() const { return model_; }
+  const Layout& layout() const { return layout_; }
+  CampaignId id() const { return state_.id; }
+  Result<std::vector<float>> adapter() const {
+    return load_floats(adapters_, state_.adapter, layout_.size);
+  }
+
+ private:
+  CampaignRun(Shared shared, Path folder, CampaignPlan plan, ModelConfig model, Layout layout,
+              BlobStore adapters, BlobStore uploads);
+  Result<void> start_or_recover(CampaignId id, Instant now);
+  Result<void> reload();
+  Result<void> sweep();
+  Result<void> feed(campaign::Event event, Instant now);
+  Result<void> drain(Instant now);
+  Result<void> feed_one(const campaign::Event& event, Instant now);
+  Result<void> act(const campaign::Effect& effect, Instant now);
+
+  Result<void> on(const campaign::SendAnnounce& effect, Instant now);
+  Result<void> on(const campaign::SendInvite& effect, Instant now);
+  Result<void> on(const campaign::SendAccepted& effect, Instant now);
+  Result<void> on(const campaign::SendReceipt& effect, Instant now);
+  Result<void> on(const campaign::SendFinished& effect, Instant now);
+  Result<void> on(const campaign::SendRefused& effect, Instant now);
+  Result<void> on(const campaign::AddAndStep& effect, Instant now);
+  Result<void> on(const campaign::DropUploads& effect, Instant now);
+
+  Result<void> on_message(NodeId node, const Hello& hello, Instant now);
+  Result<void> on_message(NodeId node, const Heartbeat& heartbeat, Instant now);
+  Result<void> on_message(NodeId node, const Ready& ready, Instant now);
+  Result<void> on_message(NodeId node, const Fetch& fetch, Instant now);
+  Result<void> on_message(NodeId node, const UploadChunk& chunk, Instant now);
+  Result<bool> may_stage(NodeId node, const UploadChunk& chunk, Instant now);
+  Result<bool> may_try(NodeId node, const UploadChunk& chunk, Instant now);
+  Result<void> forget_tries();
+  Result<void> take_whole(NodeId node, const UploadChunk& chunk, Instant now);
+  Result<void> sum_now(Instant now);
+  Result<void> forget_old_versions();
+
+  Shared shared_;
+  Path folder_;
+  CampaignPlan plan_;
+  ModelConfig model_;
+  Layout layout_;
+  BlobStore adapters_, uploads_;  // apart, so that no upload can name, or be fetched as, an adapter
+  std::unique_ptr<Journal> journal_;
+  campaign::Campaign state_;
+  std::deque<campaign::Event> pending_;
+  std::optional<campaign::AddAndStep> owed_;  // a sum that the disk had no room for
+  Instant sum_again_at_;
+  std::deque<Digest> kept_;     // adapters still served, oldest first: one before the current one
+  std::set<NodeId> strangers_;  // hold another model or speak another protocol
+  RoundId tries_round_;
+  std::uint64_t tries_size_ = 0;
+  std::map<NodeId, std::set<Digest>> tries_;  // uploads begun for tries_round_
+};
+
+}  // namespace freshet

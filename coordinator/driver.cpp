@@ -1,0 +1,173 @@
+#include "coordinator/driver.h"
+
+#include <poll.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "coordinator/operator_client.h"
+#include "storage/rocksdb_journal.h"
+
+namespace freshet {
+namespace {
+
+constexpr int kTurnMs = 100;
+constexpr std::int64_t kRefreshMs = 1000;
+constexpr std::int64_t kWatchMs = 1000;
+
+bool readable(int fd) {
+  pollfd poll_fd{fd, POLLIN, 0};
+  return ::poll(&poll_fd, 1, 0) > 0;
+}
+
+std::string steady_part(Json progress) {
+  progress.erase("eta_s");
+  return to_text(progress);
+}
+
+Result<std::unique_ptr<Journal>> open_rocksdb(const Path& folder) {
+  TRY_ASSIGN(auto journal, RocksdbJournal::open(folder));
+  return std::unique_ptr<Journal>(std::move(journal));
+}
+
+}  // namespace
+
+Coordinator::Coordinator(CoordinatorOptions options, UniqueFd lock, KeyRing keys)
+    : options_(std::move(options)), lock_(std::move(lock)), keys_(std::move(keys)) {}
+
+Result<std::unique_ptr<Coordinator>> Coordinator::open(CoordinatorOptions options) {
+  const Path folder = options.folder;
+  if (!options.open_journal) options.open_journal = open_rocksdb;
+  TRY(make_folders(folder, 0700));
+  TRY_ASSIGN(UniqueFd lock, lock_folder(folder));
+  TRY_ASSIGN(KeyRing keys, load_or_make_keys(folder));
+  std::unique_ptr<Coordinator> made(
+      new Coordinator(std::move(options), std::move(lock), std::move(keys)));
+  TRY_ASSIGN(made->allowed_, AllowedNodes::open(folder / "nodes.allowed"));
+  TRY_ASSIGN(made->router_,
+             ZeromqRouter::bind(made->options_.listen, made->keys_.identity,
+                                [allowed = made->allowed_](const TransportPublic& key) {
+                                  return allowed->admits(key);
+                                }));
+  made->peers_ = std::make_unique<Peers>(*made->router_, made->keys_.identity, *made->allowed_);
+  TRY_ASSIGN(OperatorServer operators, OperatorServer::listen(folder / "operator.sock"));
+  made->operators_ = std::make_unique<OperatorServer>(std::move(operators));
+  const CampaignQueue::Shared shared{*made->peers_, made->keys_.identity,
+                                     made->options_.open_journal, made->options_.trainer};
+  TRY_ASSIGN(made->campaigns_, CampaignQueue::open(shared, folder, made->clock_.now()));
+  TRY(write_file_durably(folder / "endpoint", as_bytes(made->address() + "\n")));
+  log::info("listening on {}, {} nodes allowed", made->address(), made->allowed_->list()->size());
+  return made;
+}
+
+Result<void> Coordinator::run(int stop) {
+  while (!readable(stop)) TRY(turn(stop));
+  return {};
+}
+
+Result<void> Coordinator::turn(int stop) {
+  std::vector<int> also = operators_->descriptors();
+  also.push_back(stop);
+  for (int fd : campaigns_->descriptors()) also.push_back(fd);
+  TRY(router_->wait(also, kTurnMs));
+  const Instant now = clock_.now();
+  if (now - refreshed_at_ >= kRefreshMs) {
+    refreshed_at_ = now;
+    if (auto refreshed = allowed_->refresh(); !refreshed)
+      log::error("{}; the list before stays in use", refreshed.error().what);
+  }
+  TRY(take_frames(now));
+  for (const OperatorServer::Request& request : operators_->poll()) {
+    auto answered = answer(request.from, request.line, now);
+    operators_->send(request.from, answered ? *answered : error_document(answered.error()));
+    if (!watchers_.contains(request.from)) operators_->finish(request.from);
+  }
+  TRY(campaigns_->tick(now));
+  peers_->flush(now);
+  tell_watchers(now);
+  return {};
+}
+
+Result<void> Coordinator::take_frames(Instant now) {
+  for (int taken = 0; taken < limits::kFramesPerTurn; ++taken) {
+    TRY_ASSIGN(std::optional<Peers::Received> received, peers_->receive(now));
+    if (!received) break;
+    TRY(campaigns_->receive(received->node, received->message, now));
+  }
+  return {};
+}
+
+Result<CampaignId> Coordinator::campaign_of(const Json& request) const {
+  TRY_ASSIGN(std::string name, json_get_or<std::string>(request, "campaign", "", "request"));
+  if (!name.empty()) {
+    TRY_ASSIGN(CampaignId id, campaign_id_from(name));
+    if (campaigns_->find(id) == nullptr)
+      return fail(Code::kBadInput, "no campaign " + name + "; see `freshet campaign ls`");
+    return id;
+  }
+  const CampaignRecord* latest = campaigns_->latest();
+  if (latest == nullptr)
+    return fail(Code::kBadInput,
+                "no campaign yet; submit one with `freshet campaign submit FILE.toml`");
+  return latest->id;
+}
+
+Result<Json> Coordinator::answer(std::uint64_t from, const std::string& line, Instant now) {
+  TRY_ASSIGN(Json request, parse_json(line, "request"));
+  TRY_ASSIGN(std::string what, json_get<std::string>(request, "do", "request"));
+  if (what == "submit") {
+    TRY_ASSIGN(std::string toml, json_get<std::string>(request, "toml", "request"));
+    TRY_ASSIGN(std::string source, json_get<std::string>(request, "source", "request"));
+    TRY_ASSIGN(std::string base, json_get<std::string>(request, "base", "request"));
+    TRY_ASSIGN(CampaignId id, campaigns_->submit(toml, source, base));
+    return to_json(*campaigns_->find(id));
+  }
+  if (what == "ls") {
+    Json all = Json::array();
+    for (const CampaignRecord& record : campaigns_->records()) all.push_back(progress(record, now));
+    return Json{{"campaigns", std::move(all)}};
+  }
+  TRY_ASSIGN(CampaignId id, campaign_of(request));
+  if (what == "stop") TRY(campaigns_->stop(id, now));
+  const CampaignRecord& record = *campaigns_->find(id);
+  if (what == "show") {
+    Json shown = to_json(record);
+    shown.update(progress(record, now));
+    return shown;
+  }
+  if (what != "watch" && what != "stop")
+    return fail(Code::kBadInput, "unknown request \"" + what + "\"");
+  if (what == "watch" && !has_ended(record.state))
+    watchers_[from] = Watcher{id, steady_part(campaigns_->progress(record, now)), 0, now};
+  return progress(record, now);
+}
+
+Json Coordinator::progress(const CampaignRecord& record, Instant now) const {
+  Json json = campaigns_->progress(record, now);
+  json["bytes_up"] = peers_->bytes_up();
+  json["bytes_down"] = peers_->bytes_down();
+  return json;
+}
+
+// A line for every change; bytes and the time left change all the time and come along at most once
+// a second.
+void Coordinator::tell_watchers(Instant now) {
+  for (auto at = watchers_.begin(); at != watchers_.end();) {
+    auto& [to, watcher] = *at;
+    const CampaignRecord* record = campaigns_->find(watcher.campaign);
+    if (!operators_->is_here(to)) {
+      at = watchers_.erase(at);
+      continue;
+    }
+    const std::string line = steady_part(campaigns_->progress(*record, now));
+    const std::uint64_t bytes = peers_->bytes_up() + peers_->bytes_down();
+    if (line != watcher.last || (bytes != watcher.bytes && now - watcher.at >= kWatchMs)) {
+      watcher = {watcher.campaign, line, bytes, now};
+      operators_->send(to, progress(*record, now));
+    }
+    if (has_ended(record->state)) operators_->finish(to);
+    at = has_ended(record->state) ? watchers_.erase(at) : std::next(at);
+  }
+}
+
+}  // namespace freshet

@@ -1,0 +1,200 @@
+#include <fmt/core.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "base/exit_code.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/stop_signal.h"
+#include "coordinator/driver.h"
+#include "coordinator/operator_client.h"
+
+namespace freshet {
+namespace {
+
+struct Options {
+  std::string folder, name, identity, file, campaign, listen = "tcp://0.0.0.0:7400";
+  int threads = 1;
+  bool json = false;
+};
+
+void print(std::string_view line) {
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+
+Result<int> init(const Options& options) {
+  TRY(make_folders(options.folder, 0700));
+  TRY_ASSIGN(KeyRing keys, load_or_make_keys(options.folder));
+  print(to_text(keys.identity.open));
+  return 0;
+}
+
+Result<int> allow(const Options& options) {
+  TRY(allow_node(Path(options.folder) / "nodes.allowed", options.name, options.identity));
+  print(fmt::format("allowed {}", options.name));
+  return 0;
+}
+
+Result<int> run(const Options& options) {
+  TRY_ASSIGN(StopSignal stop, StopSignal::watch());
+  CoordinatorOptions coordinator_options;
+  coordinator_options.folder = options.folder;
+  coordinator_options.listen = options.listen;
+  coordinator_options.trainer.threads = options.threads;
+  TRY_ASSIGN(auto coordinator, Coordinator::open(std::move(coordinator_options)));
+  const std::string identity = to_text(coordinator->identity());
+  if (options.json) {
+    print(to_text(Json{{"endpoint", coordinator->address()}, {"identity", identity}}));
+  } else {
+    print(fmt::format("endpoint {}\nidentity {}", coordinator->address(), identity));
+  }
+  TRY(coordinator->run(stop.fd()));
+  log::info("stopped; start it again with the same --dir and it goes on where it was");
+  return static_cast<int>(ExitCode::kInterrupted);
+}
+
+std::string text_or_dash(const Json& json, const char* key) {
+  return json.contains(key) && !json[key].is_null() ? json[key].dump() : "-";
+}
+
+// {"phase": "gathering", ...} as one line for people.
+std::string progress_line(const Json& p) {
+  std::string line = fmt::format("{} {}: {}, version {} of {}, {} of {} nodes ready",
+                                 p.value("campaign", ""), p.value("name", ""), p.value("phase", ""),
+                                 text_or_dash(p, "version"), text_or_dash(p, "rounds"),
+                                 text_or_dash(p, "nodes_ready"), text_or_dash(p, "nodes_alive"));
+  if (p.value("cohort", 0) > 0)
+    line += fmt::format(", round {}: {} of {} answered", text_or_dash(p, "round"),
+                        text_or_dash(p, "survivors"), text_or_dash(p, "cohort"));
+  if (p.contains("adapt") && p["adapt"].is_object())
+    line += fmt::format(", adapting the cloud model: step {} of {}",
+                        text_or_dash(p["adapt"], "step"), text_or_dash(p["adapt"], "total"));
+  if (p.contains("eta_s") && p["eta_s"].is_number())
+    line += fmt::format(", {:.0f} s left", p["eta_s"].get<double>());
+  if (const std::string why = p.value("why", ""); !why.empty()) line += " (" + why + ")";
+  return line;
+}
+
+Result<int> ask(const Options& options, Json request) {
+  if (!options.campaign.empty()) request["campaign"] = options.campaign;
+  TRY_ASSIGN(OperatorClient client, OperatorClient::connect(options.folder));
+  TRY(client.send(request));
+  const bool watches = request["do"] == "watch";
+  std::string phase;
+  for (;;) {
+    TRY_ASSIGN(std::optional<Json> answer, client.next());
+    if (!answer) break;
+    phase = answer->value("phase", "");
+    if (options.json) {
+      print(to_text(*answer));
+    } else if (answer->contains("campaigns")) {
+      for (const Json& each : (*answer)["campaigns"]) print(progress_line(each));
+      if ((*answer)["campaigns"].empty()) print("no campaign yet");
+    } else if (request["do"] == "show") {
+      for (const auto& [key, value] : answer->items())
+        print(fmt::format("{:<12} {}", key,
+                          value.is_string() ? value.get<std::string>() : value.dump()));
+    } else {
+      print(progress_line(*answer));
+    }
+  }
+  if (!watches || phase == "finished") return 0;
+  if (phase == "failed" || phase == "stopped") return static_cast<int>(ExitCode::kExpired);
+  return fail(Code::kUnavailable,
+              "lost the coordinator before the campaign ended; start it again and watch again");
+}
+
+Result<int> submit(const Options& options) {
+  TRY_ASSIGN(std::string toml, read_file(options.file, limits::kOperatorLineBytesMax / 2));
+  std::error_code error;
+  const Path base = std::filesystem::absolute(options.file, error).parent_path();
+  return ask(options,
+             {{"do", "submit"}, {"toml", toml}, {"source", options.file}, {"base", base.string()}});
+}
+
+void add_folder(CLI::App* app, Options& options) {
+  app->add_option("--dir", options.folder, "Folder of the coordinator: keys, campaigns, journal")
+      ->required()
+      ->type_name("DIR");
+}
+
+CLI::App* add_campaign_verb(CLI::App* campaign, Options& options, const std::string& name,
+                            const std::string& help) {
+  CLI::App* verb = campaign->add_subcommand(name, help);
+  add_folder(verb, options);
+  verb->add_flag("--json", options.json, "One JSON object a line");
+  return verb;
+}
+
+Result<int> dispatch(const CLI::App& app, const Options& options) {
+  TRY(harden_process());
+  if (app.got_subcommand("init")) return init(options);
+  if (app.got_subcommand("allow")) return allow(options);
+  if (app.got_subcommand("run")) return run(options);
+  const std::string verb = app.get_subcommand("campaign")->get_subcommands().front()->get_name();
+  return verb == "submit" ? submit(options) : ask(options, {{"do", verb}});
+}
+
+int main_of(int argc, char** argv) {
+  Options options;
+  CLI::App app("Runs campaigns: invites nodes, adds their updates, publishes adapters.",
+               "freshet coordinator");
+  app.require_subcommand(1);
+  CLI::App* init_verb =
+      app.add_subcommand("init", "Make the keys, print the identity line that nodes pin");
+  add_folder(init_verb, options);
+  CLI::App* allow_verb = app.add_subcommand(
+      "allow", "Let a node in, by the identity line that `freshet node init` printed");
+  add_folder(allow_verb, options);
+  allow_verb->add_option("NAME", options.name, "What to call the node")->required();
+  allow_verb->add_option("IDENTITY", options.identity, "freshet-id-1:...")->required();
+  CLI::App* run_verb = app.add_subcommand(
+      "run", "Serve nodes and run the submitted campaigns until SIGINT or SIGTERM");
+  add_folder(run_verb, options);
+  run_verb->add_option("--listen", options.listen, "Address for nodes; port 0 takes any free one")
+      ->capture_default_str();
+  run_verb
+      ->add_option("--threads", options.threads,
+                   "Threads of the trainer that adapts the cloud model")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  run_verb->add_flag("--json", options.json,
+                     "Print the endpoint and the identity as one JSON object");
+  CLI::App* campaign =
+      app.add_subcommand("campaign", "Submit and follow campaigns of a running coordinator");
+  campaign->require_subcommand(1);
+  add_campaign_verb(campaign, options, "submit", "Queue the campaign that a TOML file describes")
+      ->add_option("FILE", options.file, "The campaign")
+      ->required();
+  add_campaign_verb(campaign, options, "ls", "List all campaigns");
+  for (const auto& [name, help] : {std::pair{"show", "Show one campaign"},
+                                   {"watch", "A line for every change until the campaign ends"},
+                                   {"stop", "End a campaign; what it published stays"}})
+    add_campaign_verb(campaign, options, name, help)
+        ->add_option("CAMPAIGN", options.campaign,
+                     "Its id; default: the one under way, else the last");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  }
+  log::set_name("coordinator");
+  auto code = dispatch(app, options);
+  return code ? *code : report(code.error());
+}
+
+}  // namespace
+}  // namespace freshet
+
+int main(int argc, char** argv) {
+  try {
+    return freshet::main_of(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "freshet: a bug of ours: %s\n", error.what());
+    return static_cast<int>(freshet::ExitCode::kBug);
+  }
+}

@@ -1,0 +1,173 @@
+#include "edge_node/driver.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "model/corpus.h"
+
+namespace freshet {
+namespace {
+
+constexpr int kTurnMs = 100;
+constexpr std::int64_t kNoAnswerMs = 10'000, kNoAnswerAgainMs = 60'000;
+constexpr std::int64_t kStatusMs = 500;
+constexpr double kHeldoutShare = 0.1;
+constexpr int kFirstWindow = 128;  // until a campaign says another one
+
+bool readable(int fd) {
+  pollfd poll_fd{fd, POLLIN, 0};
+  return ::poll(&poll_fd, 1, 0) > 0;
+}
+
+std::string_view name_of(Activity activity) {
+  switch (activity) {
+    case Activity::kIdle: return "idle";
+    case Activity::kFetching: return "fetching";
+    case Activity::kTraining: return "training";
+    case Activity::kReady: return "ready";
+    case Activity::kUploading: return "uploading";
+  }
+  return "idle";
+}
+
+// What a process before this one fetched: asked for again where it is needed.
+void drop_adapters(const Path& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error))
+    if (digest_from_hex(entry.path().filename().string()))
+      std::filesystem::remove(entry.path(), error);
+}
+
+}  // namespace
+
+Node::Node(NodeOptions options, UniqueFd lock, KeyRing keys, ModelConfig config, BlobStore adapters,
+           ContributionStore contributions, NodeRecords records)
+    : options_(std::move(options)),
+      lock_(std::move(lock)),
+      keys_(std::move(keys)),
+      config_(std::move(config)),
+      adapters_(std::move(adapters)),
+      contributions_(std::move(contributions)),
+      records_(std::move(records)),
+      learner_({options_.trainer, options_.model, options_.data, kHeldoutShare}) {}
+
+Result<std::unique_ptr<Node>> Node::open(NodeOptions options) {
+  const Path folder = options.folder;
+  TRY(make_folders(folder, 0700));
+  TRY_ASSIGN(UniqueFd lock, lock_folder(folder));
+  TRY_ASSIGN(KeyRing keys, load_or_make_keys(folder));
+  TRY_ASSIGN(ModelFiles model, open_model_folder(options.model));
+  TRY_ASSIGN(std::string json,
+             read_all(model.config.fd.get(), model.config.name, limits::kSmallFileBytesMax));
+  TRY_ASSIGN(ModelConfig config, parse_model_config(json, model.config.name));
+  TRY(open_text_folder(options.data));
+  if (!options.record.empty()) TRY(make_folders(options.record, 0700));
+  drop_adapters(folder / "adapters");
+  TRY_ASSIGN(BlobStore adapters, BlobStore::open(folder / "adapters"));
+  TRY_ASSIGN(ContributionStore contributions,
+             ContributionStore::open(folder / "contribution", keys.storage));
+  if (options.name.empty())
+    options.name = fmt::format("node-{:08x}", keys.identity.open.id().value >> 32);
+  TRY_ASSIGN(NodeRecords records, NodeRecords::open(folder, options.name));
+  std::unique_ptr<Node> node(new Node(std::move(options), std::move(lock), std::move(keys), config,
+                                      std::move(adapters), std::move(contributions),
+                                      std::move(records)));
+  TRY_ASSIGN(node->model_, model_digest(model));
+  const PublicIdentity& coordinator = node->options_.coordinator_id;
+  TRY_ASSIGN(node->dealer_, ZeromqDealer::connect(node->options_.coordinator, node->keys_.identity,
+                                                  coordinator.transport));
+  node->link_ = std::make_unique<CoordinatorLink>(
+      *node->dealer_, node->keys_.identity,
+      CoordinatorLink::Options{coordinator, node->options_.record});
+  return node;
+}
+
+Result<void> Node::run(int stop) {
+  started_at_ = heard_at_ = clock_.now();
+  learner_.open(kFirstWindow);
+  TRY_ASSIGN(ContributionStore::Kept kept, contributions_.kept());
+  stored_ = kept.contribution;
+  TRY(feed(session::Restarted{kept.contribution, kept.upload, started_at_}, started_at_));
+  TRY(feed(session::Connected{started_at_}, started_at_));
+  while (!readable(stop)) {
+    TRY(turn(stop));
+    if (!reported_ || !options_.exit_when_finished) continue;
+    write_status(clock_.now() + kStatusMs);
+    if (incomplete_)
+      return fail(Code::kExpired,
+                  fmt::format("campaign \"{}\" ended before its last round", memory_.name));
+    return {};
+  }
+  return {};
+}
+
+Result<void> Node::turn(int stop) {
+  std::vector<int> also = learner_.descriptors();
+  also.push_back(stop);
+  TRY(dealer_->wait(also, kTurnMs));
+  const Instant now = clock_.now();
+  TRY(take_messages(now));
+  TRY_ASSIGN(std::vector<JobDone> done, learner_.poll(now));
+  for (JobDone& each : done) TRY(job_done(std::move(each), now));
+  TRY(feed(session::Tick{now}, now));
+  TRY(go_on_ending(now));
+  link_->flush(now);
+  look_after_line(now);
+  write_status(now);
+  return {};
+}
+
+// A refusal at the handshake looks like silence; so does a coordinator that is down.
+void Node::look_after_line(Instant now) {
+  if (!heard_ && now - started_at_ >= kNoAnswerMs &&
+      (told_at_ == Instant{} || now - told_at_ >= kNoAnswerAgainMs)) {
+    told_at_ = now;
+    problem_ = fmt::format(
+        "no answer from {}: is the coordinator running there? If it is, check --coordinator-id, "
+        "and ask its operator for: "
+        "freshet coordinator allow --dir DIR {} {}",
+        options_.coordinator, records_.name(), to_text(keys_.identity.open));
+    log::warning("{}", problem_);
+  }
+  if (now - heard_at_ < limits::kSilenceMs) return;
+  if (heard_)
+    log::warning("nothing heard from {} for {} s; trying on", options_.coordinator,
+                 limits::kSilenceMs / 1000);
+  heard_at_ = now;
+  link_->forget_sequence();
+  if (auto fed = feed(session::Connected{now}, now); !fed) log::error("{}", fed.error().what);
+}
+
+void Node::write_status(Instant now) {
+  if (now - status_at_ < kStatusMs) return;
+  status_at_ = now;
+  const std::optional<session::Base> base = session::base_of(session_);
+  auto or_null = [](const std::optional<double>& value) {
+    return value ? Json(*value) : Json(nullptr);
+  };
+  const Json status = {
+      {"name", records_.name()},
+      {"id", fmt::format("{:016x}", keys_.identity.open.id().value)},
+      {"coordinator", options_.coordinator},
+      {"heard", heard_},
+      {"campaign", memory_.name},
+      {"activity", ending_     ? "finishing"
+                   : reported_ ? "finished"
+                               : std::string(name_of(session::activity_of(session_)))},
+      {"version", base ? Json(base->version.value) : Json(nullptr)},
+      {"rounds", memory_.rounds},
+      {"contributions", memory_.contributions},
+      {"heldout_bpb_before", or_null(memory_.bpb_before)},
+      {"heldout_bpb", or_null(memory_.bpb_now)},
+      {"train_loss", or_null(memory_.train_loss)},
+      {"bytes_up", link_->bytes_up()},
+      {"bytes_down", link_->bytes_down()},
+      {"problem", problem_}};
+  if (auto written = records_.write_status(status); !written)
+    log::error("{}", written.error().what);
+}
+
+}  // namespace freshet

@@ -1,0 +1,147 @@
+#pragma once
+// A node: one thread that waits on its coordinator and its trainer at once, and does what its
+// session decides. Holds keys and network, and never reads private text: that goes to the trainer
+// as descriptors. Everything durable is in `folder`, which one process holds at a time.
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "crypto/key_file.h"
+#include "edge_node/contribution_store.h"
+#include "edge_node/coordinator_link.h"
+#include "edge_node/learner.h"
+#include "edge_node/node_records.h"
+#include "edge_node/session.h"
+#include "storage/blob_store.h"
+#include "transport/zeromq_dealer.h"
+
+namespace freshet {
+
+struct NodeOptions {
+  Path folder, data, model;
+  std::string coordinator;        // "tcp://host:port"
+  PublicIdentity coordinator_id;  // pinned
+  std::string name;
+  TrainerOptions trainer;
+  std::uint32_t weight_max = 1;   // this node's own cap on its weight in a sum
+  std::uint64_t eval_tokens = 0;  // of the held-out text, for every evaluation; 0 is all
+  bool baseline = false;          // after a campaign, also train at home alone, to compare
+  bool exit_when_finished = false;
+  Path record;  // keeps a plain copy of everything sent; empty: off
+};
+
+class Node {
+ public:
+  static Result<std::unique_ptr<Node>> open(NodeOptions options);
+
+  // Returns when `stop` becomes readable or, with exit_when_finished, once a campaign's report is
+  // written; kExpired if that campaign ended before its last round. Errors are those that end a
+  // process.
+  Result<void> run(int stop);
+
+ private:
+  struct Campaign {
+    CampaignId id;
+    CampaignPlan plan;
+    Layout layout;
+  };
+  struct Purpose {  // of a job of the trainer
+    enum Kind : std::uint8_t { kTrain, kEvaluate, kBaselineTrain, kBaselineEvaluate } kind;
+    session::Base base;
+  };
+  struct Download {
+    Digest blob{};
+    std::uint64_t size = 0;
+  };
+  struct Ending {  // of a campaign: the last evaluation, training at home alone, the report
+    VersionId version;
+    Digest adapter{};
+    bool complete = false, evaluated = false;
+    int failures = 0;
+    std::uint64_t baseline_round = 0;
+    std::vector<float> alone;  // the adapter of training at home
+    std::optional<double> local_only;
+  };
+
+  Node(NodeOptions options, UniqueFd lock, KeyRing keys, ModelConfig config, BlobStore adapters,
+       ContributionStore contributions, NodeRecords records);
+  Result<void> turn(int stop);
+  Result<void> take_messages(Instant now);
+  void look_after_line(Instant now);
+  void write_status(Instant now);
+
+  // driver_messages.cpp
+  Result<void> on(const Announce& announce, Instant now);
+  Result<void> on(const Invite& invite, Instant now);
+  Result<void> on(const ChunkAck& ack, Instant now);
+  Result<void> on(const Chunk& chunk, Instant now);
+  Result<void> on(const Receipt& receipt, Instant now);
+  Result<void> on(const Finished& finished, Instant now);
+  Result<void> on(const Refused& refused, Instant now);
+  Result<void> adopt(const Announce& announce, Instant now);
+  Result<Layout> check(const Announce& announce) const;
+  Result<void> fetch(const Digest& blob, std::uint64_t size, Instant now);
+  Result<void> arrived(const Digest& blob, Instant now);
+  void save_memory(Instant now);
+
+  // driver_session.cpp
+  Result<void> feed(session::Event event, Instant now);
+  Result<void> act(const session::SendHello& effect, Instant now);
+  Result<void> act(const session::SendHeartbeat& effect, Instant now);
+  Result<void> act(const session::SendReady& effect, Instant now);
+  Result<void> act(const session::FetchBlob& effect, Instant now);
+  Result<void> act(const session::StartTraining& effect, Instant now);
+  Result<void> act(const session::StopTraining& effect, Instant now);
+  Result<void> act(const session::SealUpload& effect, Instant now);
+  Result<void> act(const session::SendUpload& effect, Instant now);
+  Result<void> act(const session::DropContribution& effect, Instant now);
+  FinetunePlan finetune_plan(VersionId version) const;
+  Result<std::vector<float>> load_adapter(const Digest& digest) const;
+  Result<session::Contribution> keep(const session::Base& base, const Finetuned& finetuned);
+  Result<void> job_done(JobDone done, Instant now);
+  Result<void> trained(const session::Base& base, JobDone done, Instant now);
+  void evaluate(const session::Base& base);
+  Result<void> evaluated(VersionId version, const Evaluation& evaluation, Instant now);
+
+  // driver_ending.cpp
+  Result<void> begin_ending(VersionId version, const Digest& adapter, bool complete);
+  Result<void> go_on_ending(Instant now);
+  void ending_job_done(const Purpose& purpose, JobDone done);
+  Result<void> write_report(Instant now);
+
+  NodeOptions options_;
+  UniqueFd lock_;
+  KeyRing keys_;
+  Digest model_{};
+  ModelConfig config_;
+  BlobStore adapters_;
+  ContributionStore contributions_;
+  NodeRecords records_;
+  Learner learner_;
+  std::unique_ptr<ZeromqDealer> dealer_;
+  std::unique_ptr<CoordinatorLink> link_;
+  SystemClock clock_;
+
+  session::Session session_;
+  std::deque<session::Event> pending_;
+  std::optional<Campaign> campaign_;
+  std::set<CampaignId> refused_;                 // campaigns this node will not take part in
+  std::optional<session::Contribution> stored_;  // in contributions_
+  std::optional<Download> download_;
+  std::optional<Download> last_;  // the campaign's final adapter
+  std::map<JobId, Purpose> jobs_;
+  std::deque<Digest> held_;    // in adapters_, oldest first
+  int evaluate_failures_ = 0;  // in a row
+  std::optional<Ending> ending_;
+  CampaignMemory memory_;
+  CampaignMemory since_;  // what memory_ was when this process took the campaign up
+  Instant adopted_at_, started_at_, heard_at_, told_at_, status_at_;
+  std::uint64_t link_up_ = 0, link_down_ = 0;  // of the link, at adopted_at_
+  bool heard_ = false, reported_ = false, incomplete_ = false;
+  std::string problem_;  // the last thing that a person should know
+};
+
+}  // namespace freshet

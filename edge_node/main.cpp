@@ -1,0 +1,161 @@
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "base/exit_code.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/stop_signal.h"
+#include "edge_node/driver.h"
+
+namespace freshet {
+namespace {
+
+struct Options {
+  std::string folder, data, model, coordinator, coordinator_id, name, record;
+  int threads = 1;
+  std::uint32_t weight_max = 1;
+  std::uint64_t eval_tokens = 0;
+  bool json = false, baseline = false, exit_when_finished = false;
+};
+
+void print(std::string_view line) {
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+
+Result<int> init(const Options& options) {
+  TRY(make_folders(options.folder, 0700));
+  TRY_ASSIGN(KeyRing keys, load_or_make_keys(options.folder));
+  print(to_text(keys.identity.open));
+  return 0;
+}
+
+Result<int> run(const Options& options) {
+  TRY_ASSIGN(StopSignal stop, StopSignal::watch());
+  NodeOptions node_options;
+  auto pinned = public_identity_from_text(options.coordinator_id);
+  if (!pinned) return fail_in("--coordinator-id", pinned.error());
+  node_options.folder = options.folder;
+  node_options.data = options.data;
+  node_options.model = options.model;
+  node_options.coordinator = options.coordinator;
+  node_options.coordinator_id = *pinned;
+  node_options.name = options.name;
+  node_options.trainer.threads = options.threads;
+  node_options.weight_max = options.weight_max;
+  node_options.eval_tokens = options.eval_tokens;
+  node_options.baseline = options.baseline;
+  node_options.exit_when_finished = options.exit_when_finished;
+  node_options.record = options.record;
+  TRY_ASSIGN(auto node, Node::open(std::move(node_options)));
+  TRY(node->run(stop.fd()));
+  return stop.came() ? static_cast<int>(ExitCode::kInterrupted) : 0;
+}
+
+Result<int> status(const Options& options) {
+  const Path path = Path(options.folder) / "status.json";
+  std::error_code error;
+  if (!std::filesystem::exists(path, error))
+    return fail(Code::kBadInput, path.string() +
+                                     ": not there; start the node with: freshet node run --dir " +
+                                     options.folder + " ...");
+  TRY_ASSIGN(std::string text, read_file(path, limits::kOperatorLineBytesMax));
+  TRY_ASSIGN(Json json, parse_json(text, path.string()));
+  if (options.json) {
+    print(to_text(json));
+    return 0;
+  }
+  for (const auto& [key, value] : json.items())
+    print(fmt::format("{:<20} {}", key,
+                      value.is_string() ? value.get<std::string>() : to_text(value)));
+  return 0;
+}
+
+Result<int> dispatch(const CLI::App& app, const Options& options) {
+  TRY(harden_process());
+  if (app.got_subcommand("init")) return init(options);
+  return app.got_subcommand("run") ? run(options) : status(options);
+}
+
+void add_run(CLI::App* run_verb, Options& options) {
+  run_verb
+      ->add_option("--data", options.data,
+                   "Folder of private text (.txt, .md); it never leaves this machine")
+      ->required()
+      ->type_name("FOLDER");
+  run_verb->add_option("--model", options.model, "Folder of the base model, in Hugging Face form")
+      ->required()
+      ->type_name("MODELDIR");
+  run_verb
+      ->add_option("--coordinator", options.coordinator,
+                   "Address of the coordinator: tcp://HOST:PORT")
+      ->required()
+      ->type_name("ADDRESS");
+  run_verb
+      ->add_option("--coordinator-id", options.coordinator_id,
+                   "Its identity line, as `freshet coordinator init` printed it")
+      ->required()
+      ->type_name("LINE");
+  run_verb->add_option("--name", options.name, "What this node calls itself in its own files");
+  run_verb->add_option("--threads", options.threads, "Threads of the trainer")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  run_verb
+      ->add_option("--weight-max", options.weight_max, "The most weight this node takes in a sum")
+      ->check(CLI::Range(1u, limits::kWeightMax))
+      ->capture_default_str();
+  run_verb
+      ->add_option("--eval-tokens", options.eval_tokens,
+                   "Held-out tokens an evaluation looks at; 0 is all")
+      ->capture_default_str();
+  run_verb->add_flag("--baseline", options.baseline,
+                     "After a campaign also train at home alone, to see what the others gave");
+  run_verb->add_flag("--exit-when-finished", options.exit_when_finished,
+                     "Exit once a campaign is over and its report is written");
+  run_verb
+      ->add_option("--record", options.record,
+                   "Keep a plain copy of everything this node sends, for audits")
+      ->type_name("FOLDER");
+}
+
+int main_of(int argc, char** argv) {
+  Options options;
+  CLI::App app("Trains on private text where it lives and sends only sealed adapter updates.",
+               "freshet node");
+  app.require_subcommand(1);
+  CLI::App* init_verb = app.add_subcommand(
+      "init", "Make the keys, print the identity line for `freshet coordinator allow`");
+  CLI::App* run_verb =
+      app.add_subcommand("run", "Take part in the coordinator's campaigns until SIGINT or SIGTERM");
+  CLI::App* status_verb = app.add_subcommand("status", "Show where the node of a folder is");
+  for (CLI::App* verb : {init_verb, run_verb, status_verb})
+    verb->add_option("--dir", options.folder,
+                     "Folder of the node: keys, contribution, its own records")
+        ->required()
+        ->type_name("DIR");
+  add_run(run_verb, options);
+  status_verb->add_flag("--json", options.json, "One JSON object");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  }
+  log::set_name(options.name.empty() ? "node" : options.name);
+  auto code = dispatch(app, options);
+  return code ? *code : report(code.error());
+}
+
+}  // namespace
+}  // namespace freshet
+
+int main(int argc, char** argv) {
+  try {
+    return freshet::main_of(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "freshet: a bug of ours: %s\n", error.what());
+    return static_cast<int>(freshet::ExitCode::kBug);
+  }
+}

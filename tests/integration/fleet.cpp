@@ -1,0 +1,244 @@
+#include "tests/integration/fleet.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "base/check.h"
+#include "base/exit_code.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "coordinator/driver.h"
+#include "edge_node/driver.h"
+#include "storage/rocksdb_journal.h"
+
+namespace freshet {
+namespace {
+
+constexpr CampaignId kCampaign{0x0123456789abcdef};
+constexpr const char* kConfig =
+    R"({"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_act":"silu",
+  "vocab_size":64,"hidden_size":16,"intermediate_size":32,"num_hidden_layers":2,"num_attention_heads":2,
+  "num_key_value_heads":2,"max_position_embeddings":128,"rms_norm_eps":1e-5,"rope_theta":10000.0,
+  "tie_word_embeddings":true,"bos_token_id":1,"eos_token_id":2})";
+
+template <class T>
+T must(Result<T> result) {
+  CHECK(result.has_value(), "{}", result.error().what);
+  return std::move(*result);
+}
+void must(const Result<void>& result) { CHECK(result.has_value(), "{}", result.error().what); }
+
+void write(const Path& path, std::string_view text) {
+  must(make_folders(path.parent_path(), 0700));
+  must(write_file_durably(path, as_bytes(text), 0600));
+}
+
+TrainerOptions toy_trainer() {
+  TrainerOptions options;
+  options.binary = binary_folder() / "integration_toy_trainer";
+  return options;
+}
+
+// Dies like a process whose machine was switched off, at one place of its history.
+class MortalJournal final : public Journal {
+ public:
+  MortalJournal(std::unique_ptr<Journal> journal, std::optional<int> die_at)
+      : journal_(std::move(journal)), die_at_(die_at) {}
+  Result<std::uint64_t> append(ByteView entry) override {
+    if (die_at_ && *die_at_ == 2 * appended_) ::kill(::getpid(), SIGKILL);
+    auto sequence = journal_->append(entry);
+    if (die_at_ && *die_at_ == 2 * appended_ + 1) ::kill(::getpid(), SIGKILL);
+    ++appended_;
+    return sequence;
+  }
+  Result<void> replay(std::uint64_t first,
+                      const std::function<Result<void>(std::uint64_t, ByteView)>& each) override {
+    return journal_->replay(first, each);
+  }
+  Result<void> write_snapshot(ByteView state) override { return journal_->write_snapshot(state); }
+  Result<std::optional<Snapshot>> latest_snapshot() override { return journal_->latest_snapshot(); }
+
+ private:
+  std::unique_ptr<Journal> journal_;
+  std::optional<int> die_at_;
+  int appended_ = 0;
+};
+
+int exit_code(const Result<void>& result) {
+  if (result) return 0;
+  log::error("{}", result.error().what);
+  return static_cast<int>(exit_code_of(result.error().code));
+}
+
+}  // namespace
+
+Child Child::start(const std::function<int(int, int)>& body) {
+  int stop[2], line[2];
+  CHECK(::pipe2(stop, O_CLOEXEC) == 0 && ::pipe2(line, O_CLOEXEC) == 0);
+  Child child;
+  child.pid_ = ::fork();
+  CHECK(child.pid_ >= 0);
+  if (child.pid_ == 0) {
+    ::close(stop[1]);
+    ::close(line[0]);
+    ::_exit(body(stop[0], line[1]));
+  }
+  ::close(stop[0]);
+  ::close(line[1]);
+  child.process_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, child.pid_, 0)));
+  child.stop_ = UniqueFd(stop[1]);
+  child.line_ = UniqueFd(line[0]);
+  return child;
+}
+
+Child::Child(Child&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)),
+      process_(std::move(other.process_)),
+      stop_(std::move(other.stop_)),
+      line_(std::move(other.line_)) {}
+
+Child& Child::operator=(Child&& other) noexcept {
+  std::swap(pid_, other.pid_);
+  std::swap(process_, other.process_);
+  std::swap(stop_, other.stop_);
+  std::swap(line_, other.line_);
+  return *this;
+}
+
+Child::~Child() {
+  if (pid_ < 0) return;
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+std::string Child::line() {
+  std::string text;
+  char c = 0;
+  while (::read(line_.get(), &c, 1) == 1 && c != '\n') text += c;
+  return text;
+}
+
+// A byte, not the end of the pipe: children forked later hold its other end too.
+void Child::stop() { CHECK(::write(stop_.get(), "x", 1) == 1); }
+
+void Child::kill() { ::kill(pid_, SIGKILL); }
+
+std::optional<int> Child::wait(int timeout_ms) {
+  pollfd ended{process_.get(), POLLIN, 0};
+  if (::poll(&ended, 1, timeout_ms) <= 0) return {};
+  int status = 0;
+  CHECK(::waitpid(std::exchange(pid_, -1), &status, 0) > 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+World World::make(const Path& folder, const FleetPlan& plan) {
+  World world;
+  world.folder_ = folder;
+  world.shared_ = folder / "shared";
+  world.plan_ = plan;
+  write(world.model() / "config.json", kConfig);
+  write(world.model() / "tokenizer.json", "{}");
+  write(world.model() / "model.safetensors", "toy");
+  std::string allowed;
+  for (int i = 0; i < plan.nodes; ++i) {
+    write(world.text(i) / "own.txt",
+          "the private words of node " + std::to_string(i) + std::string(400, 'x'));
+    must(make_folders(world.node(i), 0700));
+    allowed += "n" + std::to_string(i) + " " +
+               to_text(must(load_or_make_keys(world.node(i))).identity.open) + "\n";
+  }
+  write(world.shared_ / "public" / "all.txt", "words for everybody");
+  write(world.coordinator() / "nodes.allowed", allowed);
+  must(load_or_make_keys(world.coordinator()));
+  CampaignRecord record;
+  record.id = kCampaign;
+  record.number = 1;
+  record.file.model = world.model().string();
+  record.file.plan.name = "toy";
+  record.file.plan.method = must(method_named(plan.method));
+  record.file.plan.rule = must(server_rule_named(plan.rule));
+  record.file.plan.rounds = static_cast<std::uint32_t>(plan.rounds);
+  record.file.plan.cohort_min = record.file.plan.cohort_max =
+      static_cast<std::uint32_t>(plan.nodes);
+  record.file.plan.survivors_min = record.file.plan.cohort_min;
+  record.file.plan.model = must(model_digest(must(open_model_folder(world.model()))));
+  if (plan.adapt) {
+    record.file.adapt.enabled = true;
+    record.file.adapt.llm = world.model().string();
+    record.file.adapt.public_text = (world.shared_ / "public").string();
+    record.file.adapt.steps = 5;
+  }
+  must(save(world.coordinator(), record));
+  return world;
+}
+
+World World::copy_to(const Path& folder) const {
+  World world = *this;
+  world.folder_ = folder;
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy(coordinator(), world.coordinator(),
+                        std::filesystem::copy_options::recursive);
+  for (int i = 0; i < plan_.nodes; ++i)
+    std::filesystem::copy(node(i), world.node(i), std::filesystem::copy_options::recursive);
+  return world;
+}
+
+Child World::start_coordinator(std::optional<int> die_at) const {
+  return Child::start([this, die_at](int stop, int line) {
+    log::set_name("coordinator");
+    log::set_level(log::Level::kWarning);
+    CoordinatorOptions options;
+    options.folder = coordinator();
+    auto before = read_file(coordinator() / "endpoint", 100);  // nodes look for it where it was
+    options.listen = before ? before->substr(0, before->find('\n')) : "tcp://127.0.0.1:0";
+    options.trainer = toy_trainer();
+    options.open_journal = [die_at](const Path& folder) -> Result<std::unique_ptr<Journal>> {
+      TRY_ASSIGN(auto journal, RocksdbJournal::open(folder));
+      return std::unique_ptr<Journal>(std::make_unique<MortalJournal>(std::move(journal), die_at));
+    };
+    auto opened = Coordinator::open(std::move(options));
+    if (!opened) return exit_code(tl::unexpected(opened.error()));
+    must(write_all(line, as_bytes((*opened)->address() + "\n"), "line"));
+    return exit_code((*opened)->run(stop));
+  });
+}
+
+Child World::start_node(int number, const std::string& address, bool baseline) const {
+  return Child::start([this, number, address, baseline](int stop, int) {
+    log::set_name("n" + std::to_string(number));
+    log::set_level(log::Level::kWarning);
+    NodeOptions options;
+    options.folder = node(number);
+    options.data = text(number);
+    options.model = model();
+    options.coordinator = address;
+    options.coordinator_id = must(load_or_make_keys(coordinator())).identity.open;
+    options.trainer = toy_trainer();
+    options.baseline = baseline;
+    options.exit_when_finished = true;
+    options.record = node(number) / "sent";
+    auto opened = Node::open(std::move(options));
+    if (!opened) return exit_code(tl::unexpected(opened.error()));
+    return exit_code((*opened)->run(stop));
+  });
+}
+
+Path World::campaign() const { return campaign_folder(coordinator(), kCampaign); }
+
+std::string World::campaign_phase() const {
+  const auto records = must(load_campaigns(coordinator()));
+  CHECK(records.size() == 1);
+  return std::string(name_of(records.front().state));
+}
+
+std::string World::adapter_bytes(const std::string& name) const {
+  return must(read_file(campaign() / name / "adapter_model.safetensors", 1 << 20));
+}
+
+}  // namespace freshet

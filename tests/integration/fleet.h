@@ -1,0 +1,73 @@
+#pragma once
+// A coordinator and its nodes as real processes over loopback ZeroMQ with real RocksDB, and a toy
+// trainer. The processes are forks of the test, made before it has any thread; each runs the driver
+// and ends.
+
+#include <sys/types.h>
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/files.h"
+#include "base/ids.h"
+#include "crypto/keys.h"
+
+namespace freshet {
+
+// One forked process. Killed and reaped when this goes.
+class Child {
+ public:
+  // `body` gets a descriptor that becomes readable when it shall stop, and one to write one line
+  // to; its result is the exit code.
+  static Child start(const std::function<int(int stop, int line)>& body);
+  Child(Child&& other) noexcept;
+  Child& operator=(Child&& other) noexcept;
+  ~Child();
+
+  std::string line();  // blocks until the child wrote it; empty: it died before
+  void stop();         // asks it to end
+  void kill();         // SIGKILL
+  std::optional<int> wait(int timeout_ms);  // exit code, 128 + signal; nothing after the time
+
+ private:
+  Child() = default;
+  pid_t pid_ = -1;
+  UniqueFd process_, stop_, line_;
+};
+
+struct FleetPlan {
+  std::string method = "rolora", rule = "adam";
+  int nodes = 4, rounds = 3;
+  bool adapt = false;
+};
+
+// Folders of a coordinator and `nodes` nodes with keys, a toy model, texts, and one queued campaign
+// of a fixed id: two copies of one world run the same campaign with the same randomness.
+class World {
+ public:
+  static World make(const Path& folder, const FleetPlan& plan);
+  World copy_to(const Path& folder) const;
+
+  // `die_at`: the coordinator kills itself with SIGKILL before (even) or after (odd) its die_at /
+  // 2-th journal entry.
+  Child start_coordinator(std::optional<int> die_at = {}) const;
+  Child start_node(int node, const std::string& address, bool baseline = false) const;
+
+  Path coordinator() const { return folder_ / "c"; }
+  Path node(int node) const { return folder_ / ("n" + std::to_string(node)); }
+  Path model() const { return shared_ / "model"; }
+  Path text(int node) const { return shared_ / ("text" + std::to_string(node)); }
+  Path campaign() const;
+  std::string campaign_phase() const;  // as recorded
+  std::string adapter_bytes(const std::string& name) const;
+  const FleetPlan& plan() const { return plan_; }
+
+ private:
+  Path folder_, shared_;
+  FleetPlan plan_;
+};
+
+}  // namespace freshet
