@@ -83,9 +83,10 @@ constexpr int kFree[] = {
     SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(fstat), SCMP_SYS(ftruncate),
     SCMP_SYS(fadvise64), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6),
     SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(memfd_create),
-    // memory; oneDNN writes code and then runs it
+    // memory; oneDNN writes code and then runs it; unwinders and sanitizers probe an address with a
+    // pipe
     SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mprotect), SCMP_SYS(mremap), SCMP_SYS(madvise),
-    SCMP_SYS(mincore), SCMP_SYS(brk), SCMP_SYS(membarrier),
+    SCMP_SYS(mincore), SCMP_SYS(brk), SCMP_SYS(membarrier), SCMP_SYS(pipe), SCMP_SYS(pipe2),
     // threads and their signals
     SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(set_tid_address), SCMP_SYS(rseq),
     SCMP_SYS(gettid), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity),
