@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   add_generate(*model, chosen);
   add_tokenizer(*model, chosen);
   add_pretrain(*model, chosen);
+  add_simulate_learning(app, chosen);
   try {
     app.parse(argc, argv);
     return chosen();

@@ -3,12 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-// One source, several instruction sets: the loader picks the widest that the processor has.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define FRESHET_SIMD __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define FRESHET_SIMD
-#endif
+#include "trainer/simd.h"
 
 namespace freshet::kernels {
 
@@ -75,128 +70,6 @@ FRESHET_SIMD void rotate(int time, int heads, int head_dim, const float* __restr
       }
     }
   }
-}
-
-std::int64_t attention_scratch(const AttentionShape& shape) {
-  const std::int64_t plane = static_cast<std::int64_t>(shape.time) * shape.head_dim;
-  return 4 * plane + 2 * shape.time;  // k, v and their gradients transposed; one row of scores, one of its gradient
-}
-
-namespace {
-
-// [T, heads, D] of head h -> [D, T]
-inline void transpose_in(int time, int heads, int head_dim, int h, const float* from, float* to) {
-  for (int t = 0; t < time; ++t)
-    for (int d = 0; d < head_dim; ++d)
-      to[static_cast<std::int64_t>(d) * time + t] = from[(static_cast<std::int64_t>(t) * heads + h) * head_dim + d];
-}
-
-inline void transpose_out(int time, int heads, int head_dim, int h, const float* from, float* to) {
-  for (int t = 0; t < time; ++t)
-    for (int d = 0; d < head_dim; ++d)
-      to[(static_cast<std::int64_t>(t) * heads + h) * head_dim + d] = from[static_cast<std::int64_t>(d) * time + t];
-}
-
-}  // namespace
-
-FRESHET_SIMD void attention(const AttentionShape& shape, int g, const float* __restrict q, const float* __restrict k,
-                            const float* __restrict v, float* __restrict out, float* __restrict log_sum,
-                            float* __restrict scratch) {
-  const int time = shape.time, dim = shape.head_dim;
-  const std::int64_t plane = static_cast<std::int64_t>(time) * dim;
-  float* __restrict kt = scratch;
-  float* __restrict vt = scratch + plane;
-  float* __restrict p = scratch + 4 * plane;
-  transpose_in(time, shape.kv_heads, dim, g, k, kt);
-  transpose_in(time, shape.kv_heads, dim, g, v, vt);
-  const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
-  for (int h = g * shape.group(); h < (g + 1) * shape.group(); ++h) {
-    for (int i = 0; i < time; ++i) {
-      const float* qi = q + (static_cast<std::int64_t>(i) * shape.heads + h) * dim;
-      const int count = i + 1;
-      for (int j = 0; j < count; ++j) p[j] = 0;
-      for (int d = 0; d < dim; ++d) {
-        const float value = qi[d] * scale;
-        const float* row = kt + static_cast<std::int64_t>(d) * time;
-        for (int j = 0; j < count; ++j) p[j] += value * row[j];
-      }
-      float highest = p[0];
-      for (int j = 1; j < count; ++j) highest = std::max(highest, p[j]);
-      float sum = 0;
-      for (int j = 0; j < count; ++j) {
-        p[j] = std::exp(p[j] - highest);
-        sum += p[j];
-      }
-      log_sum[static_cast<std::int64_t>(h) * time + i] = highest + std::log(sum);
-      const float inverse = 1.0f / sum;
-      float* oi = out + (static_cast<std::int64_t>(i) * shape.heads + h) * dim;
-      for (int d = 0; d < dim; ++d) {
-        const float* row = vt + static_cast<std::int64_t>(d) * time;
-        float dot = 0;
-        for (int j = 0; j < count; ++j) dot += p[j] * row[j];
-        oi[d] = dot * inverse;
-      }
-    }
-  }
-}
-
-FRESHET_SIMD void attention_backward(const AttentionShape& shape, int g, const float* __restrict dout,
-                                     const float* __restrict q, const float* __restrict k, const float* __restrict v,
-                                     const float* __restrict out, const float* __restrict log_sum,
-                                     float* __restrict dq, float* __restrict dk, float* __restrict dv,
-                                     float* __restrict scratch) {
-  const int time = shape.time, dim = shape.head_dim;
-  const std::int64_t plane = static_cast<std::int64_t>(time) * dim;
-  float* __restrict kt = scratch;
-  float* __restrict vt = scratch + plane;
-  float* __restrict dkt = scratch + 2 * plane;
-  float* __restrict dvt = scratch + 3 * plane;
-  float* __restrict p = scratch + 4 * plane;
-  float* __restrict ds = p + time;
-  transpose_in(time, shape.kv_heads, dim, g, k, kt);
-  transpose_in(time, shape.kv_heads, dim, g, v, vt);
-  std::fill(dkt, dkt + 2 * plane, 0.0f);
-  const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
-  for (int h = g * shape.group(); h < (g + 1) * shape.group(); ++h) {
-    for (int i = 0; i < time; ++i) {
-      const std::int64_t at = (static_cast<std::int64_t>(i) * shape.heads + h) * dim;
-      const float* qi = q + at;
-      const float* doi = dout + at;
-      const int count = i + 1;
-      float along = 0;  // sum_d dout * out: what softmax's backward subtracts
-      for (int d = 0; d < dim; ++d) along += doi[d] * out[at + d];
-      for (int j = 0; j < count; ++j) p[j] = ds[j] = 0;
-      for (int d = 0; d < dim; ++d) {
-        const float qd = qi[d] * scale, dd = doi[d];
-        const float* krow = kt + static_cast<std::int64_t>(d) * time;
-        const float* vrow = vt + static_cast<std::int64_t>(d) * time;
-        for (int j = 0; j < count; ++j) {
-          p[j] += qd * krow[j];
-          ds[j] += dd * vrow[j];
-        }
-      }
-      const float total = log_sum[static_cast<std::int64_t>(h) * time + i];
-      for (int j = 0; j < count; ++j) {
-        p[j] = std::exp(p[j] - total);
-        ds[j] = p[j] * (ds[j] - along) * scale;
-      }
-      for (int d = 0; d < dim; ++d) {
-        const float* krow = kt + static_cast<std::int64_t>(d) * time;
-        float* dkrow = dkt + static_cast<std::int64_t>(d) * time;
-        float* dvrow = dvt + static_cast<std::int64_t>(d) * time;
-        const float qd = qi[d], dd = doi[d];
-        float dot = 0;
-        for (int j = 0; j < count; ++j) {
-          dot += ds[j] * krow[j];
-          dkrow[j] += ds[j] * qd;
-          dvrow[j] += p[j] * dd;
-        }
-        dq[at + d] = dot;
-      }
-    }
-  }
-  transpose_out(time, shape.kv_heads, dim, g, dkt, dk);
-  transpose_out(time, shape.kv_heads, dim, g, dvt, dv);
 }
 
 FRESHET_SIMD float cross_entropy(int vocab, std::int64_t target, float* __restrict z) {

@@ -1,5 +1,5 @@
 #pragma once
-// The verbs of `freshet model`: each adds its subcommand and flags; what runs it is a function that returns the exit code.
+// The verbs of freshet-trainer that people type: each adds its subcommand and flags; what runs it is a function that returns the exit code.
 
 #include <functional>
 
@@ -16,5 +16,8 @@ void add_generate(CLI::App& model, Verb& chosen);
 void add_info(CLI::App& model, Verb& chosen);
 void add_tokenizer(CLI::App& model, Verb& chosen);
 void add_pretrain(CLI::App& model, Verb& chosen);
+
+// `freshet simulate learning`.
+void add_simulate_learning(CLI::App& app, Verb& chosen);
 
 }  // namespace freshet
