@@ -137,7 +137,7 @@ Result<ModelConfig> parse_model_config(std::string_view text, std::string_view s
   TRY_ASSIGN(config.bos_id, id_of(json, "bos_token_id", 1, source));
   TRY_ASSIGN(config.eos_id, id_of(json, "eos_token_id", 2, source));
 
-  if (!(eps > 0 && eps < 1))
+  if (!(config.rms_norm_eps > 0 && config.rms_norm_eps < 1))
     return fail(Code::kBadInput, std::string(source) + ": \"rms_norm_eps\" is outside 0 to 1");
   if (!json.contains("head_dim") && config.hidden_size % config.heads != 0)
     return fail(Code::kBadInput,

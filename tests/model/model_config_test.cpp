@@ -120,6 +120,7 @@ TEST(ModelConfig, RefusesNumbersThatMakeNoModel) {
       {"num_key_value_heads", 3},
       {"head_dim", 7},
       {"rms_norm_eps", 0.0},
+      {"rms_norm_eps", 1e-60},
       {"rms_norm_eps", "small"},
       {"rope_theta", 0.0},
       {"rope_theta", -1.0},
