@@ -40,7 +40,7 @@ Secret::Secret(std::size_t size) : size_(size) {
 
 Secret Secret::random(std::size_t size) {
   Secret secret(size);
-  randombytes_buf(secret.data_, size);
+  random_bytes(secret.writable());
   return secret;
 }
 
@@ -92,6 +92,8 @@ Result<void> harden_process() {
   return {};
 }
 
-void random_bytes(std::span<std::uint8_t> out) { randombytes_buf(out.data(), out.size()); }
+void random_bytes(std::span<std::uint8_t> out) {
+  if (!out.empty()) randombytes_buf(out.data(), out.size());
+}
 
 }  // namespace freshet
