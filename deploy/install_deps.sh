@@ -112,4 +112,4 @@ if ! install; then
     fail "could not install: $(missing_of $missing)- apt's last words stand above"
   fi
 fi
-say "installed $(echo $missing | wc -w) packages and what they need"
+say "done"
