@@ -144,8 +144,11 @@ void CoordinatorProcess::act(const campaign::Effect& effect) {
                          Invite{kCampaign, invite->round, invite->base, invite->cohort,
                                 invite->remaining_ms, seal_to});
   } else if (const auto* accepted = std::get_if<campaign::SendAccepted>(&effect)) {
-    network.send_to_node(index_of(accepted->node), ChunkAck{accepted->round, accepted->upload,
-                                                            uploads_.at(accepted->upload).size()});
+    auto bytes = uploads_.find(accepted->upload);
+    if (bytes == uploads_.end())
+      return stage_.invariants.violated("an upload is accepted that is not stored");
+    network.send_to_node(index_of(accepted->node),
+                         ChunkAck{accepted->round, accepted->upload, bytes->second.size()});
   } else if (const auto* receipt = std::get_if<campaign::SendReceipt>(&effect)) {
     for (NodeId node : receipt->to)
       network.send_to_node(index_of(node), Receipt{kCampaign, receipt->round, receipt->published,

@@ -137,7 +137,7 @@ void NodeProcess::act(const session::SendHeartbeat& effect) {
   send(Heartbeat{effect.campaign, effect.base, effect.activity});
 }
 void NodeProcess::act(const session::SendReady& effect) {
-  send(Ready{effect.campaign, effect.base});
+  if (!lies(Lie::kOutsider)) send(Ready{effect.campaign, effect.base});
 }
 void NodeProcess::act(const session::FetchBlob& effect) {
   if (adapter_.size() >= effect.size) adapter_.clear();
@@ -156,6 +156,8 @@ void NodeProcess::act(const session::StopTraining&) { ++training_; }
 void NodeProcess::finish_training(const session::Base& base) {
   const Instant now = stage_.timeline.now();
   const bool fails = !calm_ && happens(rng_, traits_.trainer_fails);
+  if (digest_of(adapter_) != base.adapter)
+    return stage_.invariants.violated("a session trains without the adapter that it trains from");
   auto update =
       train(stage_.world, Lesson{index_, base.version, ++attempts_}, floats_from_bytes(adapter_));
   if (fails || !update) return feed(session::TrainerFailed{base.version, now});
@@ -227,7 +229,7 @@ void NodeProcess::lie_now_and_then() {
   }
   if (lies(Lie::kOutsider)) {
     const Bytes bytes{9, static_cast<std::uint8_t>(rng_.next_u32())};
-    send_chunk(RoundId{seen_round_.value + rng_.below(2)}, digest_of(bytes), bytes, 0);
+    send_chunk(RoundId{1 + rng_.below(stage_.world.rules.rounds + 1)}, digest_of(bytes), bytes, 0);
   }
   if (lies(Lie::kReplayer) && last_upload_) {
     const RoundId round = happens(rng_, 0.5) ? last_upload_->round : seen_round_;

@@ -7,15 +7,6 @@
 #include "base/check.h"
 
 namespace freshet::sim {
-namespace {
-
-template <class T>
-void append(Bytes& bytes, const T& value) {
-  ByteView view = as_bytes(std::span<const T>(&value, 1));
-  bytes.insert(bytes.end(), view.begin(), view.end());
-}
-
-}  // namespace
 
 Result<QuantizedUpdate> train(const World& world, const Lesson& lesson,
                               const std::vector<float>& adapter) {
@@ -35,10 +26,10 @@ Result<QuantizedUpdate> train(const World& world, const Lesson& lesson,
 }
 
 Bytes upload_bytes(RoundId round, std::size_t node, const QuantizedUpdate& update) {
-  Bytes bytes;
-  append(bytes, round.value);
-  append(bytes, static_cast<std::uint64_t>(node));
-  for (std::uint32_t word : update.words) append(bytes, word);
+  const std::uint64_t head[2] = {round.value, node};
+  Bytes bytes(sizeof head + update.words.size() * 4);
+  std::memcpy(bytes.data(), head, sizeof head);
+  std::memcpy(bytes.data() + sizeof head, update.words.data(), update.words.size() * 4);
   return bytes;
 }
 

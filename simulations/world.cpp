@@ -88,7 +88,7 @@ World world_of(std::uint64_t seed, Size size, bool wire) {
   rules.round_ms = between(rng, 5'000, 30'000);
   rules.gather_ms = 300'000;
   world.plan = plan_of(rules, rng);
-  const double unruly = rng.below(4) == 0 ? 0 : rng.uniform() * 0.2;
+  const double unruly = rng.below(4) == 0 ? 0 : rng.uniform() * 0.3;
   for (std::uint32_t i = 0; i < nodes; ++i) world.nodes.push_back(node_traits(rng, unruly));
   world.network = network_traits(rng);
   world.crashes = crash_plans(rng, nodes);

@@ -20,7 +20,7 @@ enum class Lie : std::uint8_t {
   kNotANumber,      // its training ends in NaN
   kUnknownMessage,  // bytes that are no message
   kWrongBase,       // ready on versions that are not the current one
-  kOutsider,        // uploads to rounds that it is not invited to
+  kOutsider,        // never ready, uploads to rounds all the same
   kReplayer,        // sends its earlier uploads again
 };
 
