@@ -33,17 +33,16 @@ Result<double> bits_per_byte(const std::string& answer) {
 
 }  // namespace
 
-Result<CloudFigures> audit_cloud_model(Stage& stage, const AuditPlan& plan,
-                                       const std::vector<NodeText>& nodes) {
+Result<CloudFigures> audit_cloud_model(Stage& stage, const AuditPlan& plan) {
   std::vector<std::vector<std::string>> questions;
   const Path adapters[] = {{}, plan.public_only_adapter, plan.adapter};
   for (const Path& adapter : adapters)
-    for (const NodeText& node : nodes) questions.push_back(question(plan, node.folder, adapter));
+    for (const Path& folder : plan.folders) questions.push_back(question(plan, folder, adapter));
   TRY_ASSIGN(auto answers, stage.ask_all("auditor", questions, kTogether));
   std::vector<Figure> means;
-  for (std::size_t first = 0; first < answers.size(); first += nodes.size()) {
+  for (std::size_t first = 0; first < answers.size(); first += plan.folders.size()) {
     std::vector<Figure> figures;
-    for (std::size_t i = first; i < first + nodes.size(); ++i) {
+    for (std::size_t i = first; i < first + plan.folders.size(); ++i) {
       TRY_ASSIGN(double figure, bits_per_byte(answers[i]));
       figures.push_back(figure);
     }

@@ -1,8 +1,11 @@
 #pragma once
 // The auditor: the one party of the demo that reads every private folder. It asks `freshet model
-// eval` for the cloud model's bits per byte on the held-out part of each, and gives the means.
+// eval` for the cloud model's bits per byte on the held-out part of each folder, and gives the
+// means over folders.
 
-#include "cli/demo/private_text.h"
+#include <vector>
+
+#include "base/files.h"
 #include "cli/demo/report.h"
 #include "cli/demo/stage.h"
 
@@ -11,6 +14,7 @@ namespace freshet::demo {
 struct AuditPlan {
   Path llm;
   Path public_only_adapter, adapter;
+  std::vector<Path> folders;  // each with the text of one node or of several
   int window;
 };
 

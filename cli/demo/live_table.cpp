@@ -13,12 +13,12 @@ namespace {
 
 constexpr const char* kColumns = "{:>9}{:>8}{:>11}{:>10}{:>11}{:>11}{:>9}{:>9}";
 
+}  // namespace
+
 std::string clock_text(double seconds) {
   auto whole = static_cast<std::int64_t>(std::lround(std::max(seconds, 0.0)));
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
-
-}  // namespace
 
 std::string live_header() {
   return fmt::format(fmt::runtime(kColumns), "round", "nodes", "bits/byte", "change", "sent",

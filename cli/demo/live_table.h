@@ -26,6 +26,8 @@ struct LiveRow {
 std::string live_header();
 std::string live_line(const LiveRow& row);
 
+std::string clock_text(double seconds);  // "1:10"
+
 class LiveTable {
  public:
   // `width`: columns of the terminal; 0 where there is none.

@@ -9,7 +9,7 @@ namespace freshet::demo {
 namespace {
 
 constexpr double kWidth = 840, kBarHeight = 300, kLineHeight = 320, kLeft = 52, kRight = 110,
-                 kTop = 34, kBottom = 40;
+                 kTop = 34, kBottom = 40, kBarWidthMax = 96;
 
 // 1, 2 or 5 times a power of ten: about `count` steps over `span`.
 double nice_step(double span, int count) {
@@ -54,8 +54,8 @@ struct Range {
 
 std::string grid_lines(Range range, double step, double top, double bottom, double right) {
   std::string svg;
-  for (double value = std::ceil(range.low / step - 1e-9) * step; value <= range.high + step * 1e-9;
-       value += step) {
+  for (double value = std::ceil(range.low / step - 1e-9) * step + 0.0;
+       value <= range.high + step * 1e-9; value += step) {
     double y = bottom - range.share(value) * (bottom - top);
     svg +=
         fmt::format("<line x1=\"{}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\" class=\"grid\"/>\n",
@@ -111,8 +111,8 @@ std::string bar_chart(std::string_view title, const std::vector<std::string>& gr
   std::string svg = open_svg(title, kBarHeight) + legend(series) +
                     grid_lines(range, nice_step(range.high, 5), top, bottom, right);
   double group = (right - kLeft) / static_cast<double>(std::max<std::size_t>(groups.size(), 1));
-  double bar =
-      std::min(44.0, group * 0.84 / static_cast<double>(std::max<std::size_t>(series.size(), 1)));
+  double bar = std::min(
+      kBarWidthMax, group * 0.84 / static_cast<double>(std::max<std::size_t>(series.size(), 1)));
   for (std::size_t g = 0; g < groups.size(); ++g) {
     double middle = kLeft + (static_cast<double>(g) + 0.5) * group;
     double x = middle - bar * static_cast<double>(series.size()) / 2;

@@ -14,7 +14,7 @@ inline constexpr std::string_view kReportStyle = R"(
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 17px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
-main { max-width: 54rem; margin: 0 auto; padding: 3rem 1.25rem 5rem; }
+main { max-width: 58rem; margin: 0 auto; padding: 3rem 1.25rem 5rem; }
 h1 { font-size: 2rem; line-height: 1.2; letter-spacing: -0.015em; margin: 0 0 0.4rem; }
 h2 { font-size: 1.2rem; margin: 3rem 0 0.4rem; }
 p { margin: 0.5rem 0 1rem; max-width: 42rem; }
@@ -38,8 +38,8 @@ svg rect.before { fill: var(--before); }
 svg rect.alone { fill: var(--alone); }
 svg rect.after { fill: var(--after); }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 0.4rem 0.6rem; border-bottom: 1px solid var(--rule); white-space: nowrap; }
+table { border-collapse: collapse; width: 100%; font-size: 0.88rem; font-variant-numeric: tabular-nums; }
+th, td { text-align: right; padding: 0.38rem 0.45rem; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 th { color: var(--soft); font-weight: 500; }
 th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left; }
 tr:last-child td { font-weight: 600; border-bottom: 0; }

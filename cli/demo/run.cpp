@@ -111,6 +111,9 @@ class Demo {
   Result<void> finish_nodes();
   Result<void> make_report();
 
+  void say(const std::string& text) {
+    table_.note(fmt::format("{:>7}  {}", clock_text(seconds()), text));
+  }
   void look_at_nodes();
   void show_rows(bool all);
   void show_status();
@@ -294,15 +297,14 @@ std::optional<double> Demo::seconds_left() const {
 void Demo::show_status() {
   if (int restarts = stage_.restarts_of("coordinator"); restarts > noted_restarts_) {
     noted_restarts_ = restarts;
-    table_.note("the coordinator was killed; it was started again and goes on where it was");
+    say("the coordinator was killed; it was started again and goes on where it was");
   }
   if (progress_.phase == "adapting" && noted_phase_ != "adapting") {
     noted_phase_ = "adapting";
-    table_.note(
-        "the cloud model learns from the federated small model; the nodes train once more alone, "
+    say("the cloud model learns from the federated small model; the nodes train once more alone, "
         "to compare");
   }
-  std::string text = progress_.phase;
+  std::string text = progress_.phase.empty() ? "starting" : progress_.phase;
   if (progress_.phase == "gathering" || progress_.phase == "running" || progress_.phase == "queued")
     text = fmt::format("nodes train: {} of {} ready for round {}", progress_.nodes_ready,
                        nodes_.size(), progress_.version + 1);
@@ -341,14 +343,21 @@ Result<void> Demo::make_report() {
     texts.push_back(node.text);
     recordings.frames.push_back(node.frames(folder_));
   }
-  AuditPlan audit{llm_, campaign / "llm_adapter_public_only", campaign / "llm_adapter",
+  // One process for all of the demo's own text, whose folders are of one size.
+  std::vector<Path> folders{folder_ / "private"};
+  if (options_.data) {
+    folders.clear();
+    for (const NodeText& text : texts) folders.push_back(text.folder);
+  }
+  AuditPlan audit{llm_, campaign / "llm_adapter_public_only", campaign / "llm_adapter", folders,
                   options_.settings.window};
-  table_.note("the auditor measures the cloud model on the held-out private text");
-  TRY_ASSIGN(report_.llm, audit_cloud_model(stage_, audit, texts));
+  table_.status("");
+  say("the auditor measures the cloud model on the held-out private text");
+  TRY_ASSIGN(report_.llm, audit_cloud_model(stage_, audit));
   report_.memory_bytes_peak = stage_.memory_bytes_peak();
   stage_.stop();
   tap_.reset();  // the recordings are whole
-  table_.note("what left the nodes is searched for private text");
+  say("what left the nodes is searched for private text");
   TRY_ASSIGN(report_.wire, audit_recordings(recordings, texts, slm_));
   report_.rounds = progress_.version;
   TRY_ASSIGN(report_.slm_adapter, copy_out(campaign / "slm_adapter", folder_));
@@ -367,7 +376,7 @@ Result<void> Demo::make_report() {
 
 Result<DemoReport> Demo::run() {
   TRY(make_text());
-  table_.note(fmt::format(
+  say(fmt::format(
       "{} nodes with private text, one coordinator; {} rounds of {} with server rule {}",
       nodes_.size(), options_.settings.rounds, name_of(options_.method), name_of(options_.rule)));
   TRY(make_identities());
