@@ -156,7 +156,7 @@ Result<void> CampaignRun::take_whole(NodeId node, const UploadChunk& chunk, Inst
                                       [&](const auto& s) { return s.upload == chunk.blob; });
   if (!of_another) TRY(uploads_.remove(chunk.blob));
   shared_.peers.refuse(node, Code::kBadInput, checked.error().what, now);
-  return {};
+  return feed(campaign::Vanished{node, now}, now);  // the round does not wait for it
 }
 
 }  // namespace freshet

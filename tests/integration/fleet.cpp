@@ -14,7 +14,9 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "coordinator/driver.h"
+#include "crypto/digest.h"
 #include "edge_node/driver.h"
+#include "protocol/sealed_update.h"
 #include "storage/rocksdb_journal.h"
 
 namespace freshet {
@@ -48,12 +50,14 @@ TrainerOptions toy_trainer() {
 // Dies like a process whose machine was switched off, at one place of its history.
 class MortalJournal final : public Journal {
  public:
-  MortalJournal(std::unique_ptr<Journal> journal, std::optional<int> die_at)
-      : journal_(std::move(journal)), die_at_(die_at) {}
+  MortalJournal(std::unique_ptr<Journal> journal, Fate fate)
+      : journal_(std::move(journal)), fate_(fate) {}
   Result<std::uint64_t> append(ByteView entry) override {
-    if (die_at_ && *die_at_ == 2 * appended_) ::kill(::getpid(), SIGKILL);
+    if (fate_.die_at && *fate_.die_at == 2 * appended_) ::kill(::getpid(), SIGKILL);
+    if (appended_ >= fate_.full_from && fate_.full_for-- > 0)
+      return fail(Code::kNoSpace, "the disk is full");
     auto sequence = journal_->append(entry);
-    if (die_at_ && *die_at_ == 2 * appended_ + 1) ::kill(::getpid(), SIGKILL);
+    if (fate_.die_at && *fate_.die_at == 2 * appended_ + 1) ::kill(::getpid(), SIGKILL);
     ++appended_;
     return sequence;
   }
@@ -66,7 +70,7 @@ class MortalJournal final : public Journal {
 
  private:
   std::unique_ptr<Journal> journal_;
-  std::optional<int> die_at_;
+  Fate fate_;
   int appended_ = 0;
 };
 
@@ -166,7 +170,9 @@ World World::make(const Path& folder, const FleetPlan& plan) {
   record.file.plan.rounds = static_cast<std::uint32_t>(plan.rounds);
   record.file.plan.cohort_min = record.file.plan.cohort_max =
       static_cast<std::uint32_t>(plan.nodes);
-  record.file.plan.survivors_min = record.file.plan.cohort_min;
+  record.file.plan.survivors_min =
+      static_cast<std::uint32_t>(plan.survivors_min == 0 ? plan.nodes : plan.survivors_min);
+  record.file.plan.round_ms = 3'600'000;
   record.file.plan.model = must(model_digest(must(open_model_folder(world.model()))));
   if (plan.adapt) {
     record.file.adapt.enabled = true;
@@ -189,8 +195,8 @@ World World::copy_to(const Path& folder) const {
   return world;
 }
 
-Child World::start_coordinator(std::optional<int> die_at) const {
-  return Child::start([this, die_at](int stop, int line) {
+Child World::start_coordinator(Fate fate) const {
+  return Child::start([this, fate](int stop, int line) {
     log::set_name("coordinator");
     log::set_level(log::Level::kWarning);
     CoordinatorOptions options;
@@ -198,9 +204,9 @@ Child World::start_coordinator(std::optional<int> die_at) const {
     auto before = read_file(coordinator() / "endpoint", 100);  // nodes look for it where it was
     options.listen = before ? before->substr(0, before->find('\n')) : "tcp://127.0.0.1:0";
     options.trainer = toy_trainer();
-    options.open_journal = [die_at](const Path& folder) -> Result<std::unique_ptr<Journal>> {
+    options.open_journal = [fate](const Path& folder) -> Result<std::unique_ptr<Journal>> {
       TRY_ASSIGN(auto journal, RocksdbJournal::open(folder));
-      return std::unique_ptr<Journal>(std::make_unique<MortalJournal>(std::move(journal), die_at));
+      return std::unique_ptr<Journal>(std::make_unique<MortalJournal>(std::move(journal), fate));
     };
     auto opened = Coordinator::open(std::move(options));
     if (!opened) return exit_code(tl::unexpected(opened.error()));
@@ -226,6 +232,52 @@ Child World::start_node(int number, const std::string& address, bool baseline) c
     auto opened = Node::open(std::move(options));
     if (!opened) return exit_code(tl::unexpected(opened.error()));
     return exit_code((*opened)->run(stop));
+  });
+}
+
+namespace {
+
+UploadChunk random_upload(const Announce& announce, const Invite& invite) {
+  const CampaignPlan& plan = announce.plan;
+  const ModelConfig config = must(parse_model_config(kConfig, "toy"));
+  const Layout whole = must(adapter_layout(config, {plan.lora.rank, plan.lora.alpha, {}}));
+  const Factors factors = factors_of(plan.method, invite.base.value);
+  Bytes lie(sealed_update_bytes(plan.grid, phase_layout(whole, factors.a, factors.b).size));
+  random_bytes(lie);
+  return {invite.campaign, invite.round, digest_of(lie), lie.size(), 0, lie};
+}
+
+}  // namespace
+
+Child World::start_liar(int number, const std::string& address) const {
+  return Child::start([this, number, address](int stop, int) {
+    log::set_level(log::Level::kWarning);
+    const KeyRing keys = must(load_or_make_keys(node(number)));
+    const PublicIdentity to = must(load_or_make_keys(coordinator())).identity.open;
+    auto dealer = must(ZeromqDealer::connect(address, keys.identity, to.transport));
+    CoordinatorLink link(*dealer, keys.identity, {to, {}});
+    const SystemClock clock;
+    const Hello hello{1, "liar", must(model_digest(must(open_model_folder(model()))))};
+    std::optional<Announce> announced;
+    for (Instant hello_at = clock.now();;) {
+      if (clock.now() >= hello_at) {  // like a node that is told nothing: who vanished comes again
+        must(link.send(hello, clock.now()));
+        hello_at = clock.now() + 1000;
+      }
+      must(dealer->wait(std::array<int, 1>{stop}, 100));
+      link.flush(clock.now());
+      while (auto message = must(link.receive())) {
+        if (std::holds_alternative<Finished>(*message)) return 0;
+        if (const auto* announce = std::get_if<Announce>(&*message)) {
+          announced = *announce;
+          must(link.send(Ready{announce->campaign, announce->version}, clock.now()));
+        }
+        const auto* invite = std::get_if<Invite>(&*message);
+        if (invite == nullptr || !announced) continue;
+        (void)dealer->send(to.transport, as_bytes("no frame at all"));
+        must(link.send(random_upload(*announced, *invite), clock.now()));
+      }
+    }
   });
 }
 

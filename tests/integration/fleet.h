@@ -42,6 +42,13 @@ struct FleetPlan {
   std::string method = "rolora", rule = "adam";
   int nodes = 4, rounds = 3;
   bool adapt = false;
+  int survivors_min = 0;  // 0: all nodes
+};
+
+// What happens to a coordinator's journal.
+struct Fate {
+  std::optional<int> die_at;        // SIGKILL before (even) or after (odd) its die_at / 2-th entry
+  int full_from = 0, full_for = 0;  // from that entry on the disk is full for so many tries
 };
 
 // Folders of a coordinator and `nodes` nodes with keys, a toy model, texts, and one queued campaign
@@ -51,10 +58,12 @@ class World {
   static World make(const Path& folder, const FleetPlan& plan);
   World copy_to(const Path& folder) const;
 
-  // `die_at`: the coordinator kills itself with SIGKILL before (even) or after (odd) its die_at /
-  // 2-th journal entry.
-  Child start_coordinator(std::optional<int> die_at = {}) const;
+  Child start_coordinator(Fate fate = {}) const;
   Child start_node(int node, const std::string& address, bool baseline = false) const;
+
+  // Takes part with random bytes in place of sealed updates, and with frames of garbage; ends with
+  // the campaign.
+  Child start_liar(int node, const std::string& address) const;
 
   Path coordinator() const { return folder_ / "c"; }
   Path node(int node) const { return folder_ / ("n" + std::to_string(node)); }
