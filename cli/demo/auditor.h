@@ -18,7 +18,6 @@ struct AuditPlan {
   int window;
 };
 
-Result<CloudFigures> audit_cloud_model(Stage& stage, const AuditPlan& plan,
-                                       const std::vector<NodeText>& nodes);
+Result<CloudFigures> audit_cloud_model(Stage& stage, const AuditPlan& plan);
 
 }  // namespace freshet::demo
