@@ -45,6 +45,7 @@ Result<int> run(const Options& options) {
   node_options.coordinator_id = *pinned;
   node_options.name = options.name;
   node_options.trainer.threads = options.threads;
+  node_options.trainer.nice = 5;  // a person's machine has other things to do
   node_options.weight_max = options.weight_max;
   node_options.eval_tokens = options.eval_tokens;
   node_options.baseline = options.baseline;

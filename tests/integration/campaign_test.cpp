@@ -150,6 +150,28 @@ TEST(Campaign, GoesOnWithANodeThatWasKilledAndStartedAgain) {
   EXPECT_EQ(read_json(twin.node(0) / "report.json")["contributions"], 3);
 }
 
+TEST(Campaign, StartsATrainerAgainThatWasKilled) {
+  TemporaryFolder folder;
+  const World world = World::make(folder.path(), {.nodes = 2, .rounds = 1});
+  Child coordinator = world.start_coordinator();
+  const std::string address = coordinator.line();
+  std::vector<Child> nodes;
+  nodes.push_back(world.start_node(0, address));
+  while (!nodes[0].kill_child()) ASSERT_EQ(nodes[0].wait(1), std::nullopt);
+  nodes.push_back(world.start_node(1, address));
+  wait_for_end(world, nodes, coordinator);
+  EXPECT_EQ(read_json(world.node(0) / "report.json")["contributions"], 1);
+}
+
+TEST(Campaign, EndsANodeWhosePrivateTextIsBinary) {
+  TemporaryFolder folder;
+  const World world = World::make(folder.path(), {.nodes = 2});
+  ASSERT_TRUE(write_file_durably(world.text(0) / "own.txt", as_bytes(std::string_view("a\0b", 3))));
+  Child coordinator = world.start_coordinator();
+  Child node = world.start_node(0, coordinator.line());
+  EXPECT_EQ(node.wait(kLongMs), 3);
+}
+
 TEST(Campaign, AdaptsTheCloudModelAndDoesItAgainAfterAKill) {
   TemporaryFolder folder;
   const World world = World::make(folder.path(), {.nodes = 2, .rounds = 1, .adapt = true});

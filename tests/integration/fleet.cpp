@@ -133,6 +133,13 @@ void Child::stop() { CHECK(::write(stop_.get(), "x", 1) == 1); }
 
 void Child::kill() { ::kill(pid_, SIGKILL); }
 
+bool Child::kill_child() {
+  const std::string pid = std::to_string(pid_);
+  const auto children = read_file("/proc/" + pid + "/task/" + pid + "/children", 1000);
+  const pid_t first = children ? std::atoi(children->c_str()) : 0;
+  return first > 0 && ::kill(first, SIGKILL) == 0;
+}
+
 std::optional<int> Child::wait(int timeout_ms) {
   pollfd ended{process_.get(), POLLIN, 0};
   if (::poll(&ended, 1, timeout_ms) <= 0) return {};

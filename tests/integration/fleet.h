@@ -30,6 +30,7 @@ class Child {
   std::string line();  // blocks until the child wrote it; empty: it died before
   void stop();         // asks it to end
   void kill();         // SIGKILL
+  bool kill_child();   // SIGKILL to a process that it started; false: it has none
   std::optional<int> wait(int timeout_ms);  // exit code, 128 + signal; nothing after the time
 
  private:
