@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
+
 extern char** environ;
 
 namespace freshet {
@@ -153,6 +155,9 @@ Result<Channel> socket_channel() {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
     return tl::unexpected(errno_error("cannot make", "the trainer's socket"));
   Channel channel{UniqueFd(pair[0]), UniqueFd(pair[1])};
+  // The same on every machine: a few frames. What does not fit waits in the daemon.
+  const int room = static_cast<int>(2 * limits::kTrainerHeaderBytesMax);
+  for (int fd : pair) ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
   TRY_ASSIGN(channel.childs, moved_up(std::move(channel.childs)));
   return channel;
 }

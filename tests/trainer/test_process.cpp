@@ -131,6 +131,7 @@ TEST(TrainerProcess, OneTextOfManyFilesGetsThrough) {
   ASSERT_EQ(::kill(trainer.pid(), SIGSTOP), 0);
   ASSERT_TRUE(trainer.submit(text_of(1, 3000)));
   ASSERT_EQ(::kill(trainer.pid(), SIGCONT), 0);
+  ASSERT_TRUE(readable(trainer.fd()));
   const auto reply = next(trainer);
   ASSERT_TRUE(reply) << reply.error().what;
   EXPECT_EQ(std::get<TextOpened>(**reply).train_tokens, 3000u);
