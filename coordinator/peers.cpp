@@ -74,6 +74,7 @@ void Peers::send(NodeId to, const CoordinatorMessage& message, Instant now) {
   Peer& peer = peer_of(*node);
   Bytes frame = encode(message, {NodeId{0}, ++sequence_}, identity_);
   if (peer.outbox.empty() && hand_over(peer, frame)) return;
+  if (std::holds_alternative<Chunk>(message)) return;  // bulk is never kept: the node asks again
   if (peer.outbox.size() >= limits::kOutboxFrames) peer.outbox.pop_front();
   peer.outbox.push_back({std::move(frame), now});
 }

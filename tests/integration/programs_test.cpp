@@ -1,0 +1,122 @@
+// The programs that people type, by their exit codes (docs/exit-codes.md).
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/files.h"
+
+namespace freshet {
+namespace {
+
+struct Ran {
+  int code;
+  std::string out;  // both streams
+};
+
+Ran run(const std::string& program, const std::vector<std::string>& arguments) {
+  const char* folder = ::getenv("FRESHET_BIN");
+  std::string path = (folder == nullptr ? binary_folder() / "../bin" : Path(folder)) / program;
+  std::vector<char*> words{path.data()};
+  std::vector<std::string> copies = arguments;
+  for (std::string& word : copies) words.push_back(word.data());
+  words.push_back(nullptr);
+  int out[2];
+  if (::pipe2(out, O_CLOEXEC) != 0) return {-1, "no pipe"};
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::dup2(out[1], 1);
+    ::dup2(out[1], 2);
+    ::execv(path.c_str(), words.data());
+    ::_exit(127);
+  }
+  ::close(out[1]);
+  const UniqueFd reading(out[0]);
+  Ran ran{0, read_all(reading.get(), "output", 1 << 20).value_or("")};
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return ran;
+}
+
+struct Programs : testing::Test {
+  Programs() {
+    std::string name = (std::filesystem::temp_directory_path() / "freshet-XXXXXX").string();
+    folder = ::mkdtemp(name.data());
+    ::setenv("ASAN_OPTIONS", "detect_leaks=0",
+             1);  // the programs forbid that anyone looks into them
+  }
+  ~Programs() override { std::filesystem::remove_all(folder); }
+  std::string at(const std::string& name) const { return (folder / name).string(); }
+  std::string identity_of(const std::string& program, const std::string& name) const {
+    const std::string line = run(program, {"init", "--dir", at(name)}).out;
+    return line.substr(0, line.find('\n'));
+  }
+  Path folder;
+};
+
+TEST_F(Programs, RefuseUnknownFlagsWithAHintAndAnswerHelp) {
+  for (const char* program : {"freshet-coordinator", "freshet-node"}) {
+    EXPECT_EQ(run(program, {}).code, 2) << program;
+    const Ran unknown = run(program, {"init", "--dir", at("x"), "--bogus"});
+    EXPECT_EQ(unknown.code, 2) << program;
+    EXPECT_NE(unknown.out.find("--help"), std::string::npos) << unknown.out;
+    EXPECT_EQ(run(program, {"run", "--dir", at("x"), "--threads", "many"}).code, 2) << program;
+    EXPECT_EQ(run(program, {"--help"}).code, 0) << program;
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder / "x"));
+}
+
+TEST_F(Programs, MakeKeysOnceAndLetANodeInOnce) {
+  const std::string coordinator = identity_of("freshet-coordinator", "c");
+  EXPECT_EQ(coordinator.rfind("freshet-id-1:", 0), 0u) << coordinator;
+  EXPECT_EQ(identity_of("freshet-coordinator", "c"), coordinator);
+  const std::string node = identity_of("freshet-node", "n");
+  EXPECT_NE(node, coordinator);
+  EXPECT_EQ(run("freshet-coordinator", {"allow", "--dir", at("c"), "kitchen", node}).code, 0);
+  EXPECT_EQ(run("freshet-coordinator", {"allow", "--dir", at("c"), "attic", node}).code, 4);
+  EXPECT_EQ(run("freshet-coordinator", {"allow", "--dir", at("c"), "attic", node + "0"}).code, 3);
+  EXPECT_EQ(read_file(folder / "c" / "nodes.allowed", 1000).value(), "kitchen " + node + "\n");
+}
+
+TEST_F(Programs, SayWhatToDoWhenSomethingIsNotThere) {
+  const std::string coordinator = identity_of("freshet-coordinator", "c");
+  const Ran ls = run("freshet-coordinator", {"campaign", "ls", "--dir", at("c")});
+  EXPECT_EQ(ls.code, 5);
+  EXPECT_NE(ls.out.find("freshet coordinator run"), std::string::npos) << ls.out;
+  const Ran submit =
+      run("freshet-coordinator", {"campaign", "submit", at("none.toml"), "--dir", at("c")});
+  EXPECT_EQ(submit.code, 3) << submit.out;
+  EXPECT_EQ(run("freshet-node", {"status", "--dir", at("n")}).code, 3);
+  const std::vector<std::string> node_run{"run",
+                                          "--dir",
+                                          at("n"),
+                                          "--data",
+                                          at("d"),
+                                          "--model",
+                                          at("m"),
+                                          "--coordinator",
+                                          "tcp://127.0.0.1:1",
+                                          "--coordinator-id"};
+  auto with_id = [&node_run](const std::string& id) {
+    std::vector<std::string> all = node_run;
+    all.push_back(id);
+    return all;
+  };
+  EXPECT_EQ(run("freshet-node", with_id("nonsense")).code, 3);
+  const Ran no_model = run("freshet-node", with_id(coordinator));
+  EXPECT_EQ(no_model.code, 3);
+  EXPECT_NE(no_model.out.find("config.json"), std::string::npos) << no_model.out;
+}
+
+TEST_F(Programs, RefuseAKeyFileThatOthersCanRead) {
+  identity_of("freshet-node", "n");
+  std::filesystem::permissions(folder / "n" / "identity.key", std::filesystem::perms(0644));
+  EXPECT_EQ(run("freshet-node", {"init", "--dir", at("n")}).code, 4);
+}
+
+}  // namespace
+}  // namespace freshet
