@@ -3,18 +3,38 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
 
 #include "tests/storage/journals.h"
+#include "tests/storage/own_process.h"
 #include "tests/temp_folder.h"
 
 namespace freshet {
 namespace {
 
 using Texts = std::vector<std::string>;
+
+TEST(Own, DISABLED_FindsTheJournalInUse) {
+  const auto second = RocksdbJournal::open(own_folder());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::kUnavailable);
+  EXPECT_NE(second.error().what.find("another coordinator uses this folder"), std::string::npos);
+}
+
+TEST(Own, DISABLED_WritesUntilItIsKilled) {
+  const auto journal = RocksdbJournal::open(own_folder()).value();
+  for (;;) {
+    const auto sequence = journal->append(as_bytes("entry " + std::string(2000, 'x')));
+    ASSERT_TRUE(sequence);
+    ASSERT_EQ(::write(own_pipe(), &*sequence, sizeof *sequence),
+              static_cast<ssize_t>(sizeof *sequence));
+    if (*sequence % 50 == 49) {
+      ASSERT_TRUE(journal->write_snapshot(as_bytes("state")));
+    }
+  }
+}
 
 class RocksdbJournalTest : public testing::Test {
  protected:
@@ -41,17 +61,7 @@ TEST_F(RocksdbJournalTest, IsForOneAtATime) {
 
 TEST_F(RocksdbJournalTest, IsForOneProcessAtATime) {
   const auto first = open();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const auto second = RocksdbJournal::open(folder_);
-    const bool refused =
-        !second && second.error().code == Code::kUnavailable &&
-        second.error().what.find("another coordinator uses this folder") != std::string::npos;
-    ::_exit(refused ? 0 : 1);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  EXPECT_EQ(status, 0);
+  EXPECT_EQ(status_of(start_own("FindsTheJournalInUse", folder_)), 0);
 }
 
 // A writer that is killed at any moment leaves every entry it was told is durable, whole and in
@@ -61,17 +71,7 @@ TEST_F(RocksdbJournalTest, KeepsEveryAcknowledgedEntryOfAWriterKilledAtAnyMoment
   for (int life = 0; life < 6; ++life) {
     int acknowledged[2];
     ASSERT_EQ(::pipe(acknowledged), 0);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      auto journal = RocksdbJournal::open(folder_);
-      if (!journal) ::_exit(1);
-      for (;;) {
-        auto sequence = (*journal)->append(as_bytes("entry " + std::string(2000, 'x')));
-        if (!sequence || ::write(acknowledged[1], &*sequence, sizeof *sequence) != sizeof *sequence)
-          ::_exit(2);
-        if (*sequence % 50 == 49 && !(*journal)->write_snapshot(as_bytes("state"))) ::_exit(3);
-      }
-    }
+    const pid_t child = start_own("WritesUntilItIsKilled", folder_, acknowledged[1]);
     ::close(acknowledged[1]);
     std::uint64_t sequence = 0;
     const std::uint64_t until = expected + 20 + static_cast<std::uint64_t>(life) * 7;
@@ -80,9 +80,7 @@ TEST_F(RocksdbJournalTest, KeepsEveryAcknowledgedEntryOfAWriterKilledAtAnyMoment
     }
     ASSERT_EQ(sequence, until);
     ASSERT_EQ(::kill(child, SIGKILL), 0);
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    ASSERT_TRUE(WIFSIGNALED(status));
+    ASSERT_TRUE(WIFSIGNALED(status_of(child)));
     while (::read(acknowledged[0], &sequence, sizeof sequence) == sizeof sequence) {
     }
     ::close(acknowledged[0]);
