@@ -20,6 +20,8 @@ std::vector<std::string> question(const AuditPlan& plan, const Path& folder, con
                                     fmt::format("{}", kHeldoutShare),
                                     "--window",
                                     std::to_string(plan.window),
+                                    "--threads",
+                                    "1",
                                     "--json"};
   if (!adapter.empty()) words.insert(words.end(), {"--adapter", adapter});
   return words;
