@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/limits.h"
 #include "cli/demo/auditor.h"
+#include "cli/demo/campaign_progress.h"
 #include "cli/demo/live_table.h"
 #include "cli/demo/node_files.h"
 #include "cli/demo/recordings.h"
@@ -22,34 +22,6 @@ namespace {
 constexpr int kStartMs = 20'000, kNodeEndMs = 180'000, kRestarts = 3, kWatchTries = 100,
               kRetryMs = 200;
 constexpr std::string_view kAnyPort = "tcp://127.0.0.1:0";
-
-// What `freshet campaign watch --json` said last.
-struct Progress {
-  std::string campaign, phase;
-  std::uint64_t version = 0, nodes_ready = 0;
-  std::optional<double> seconds_left;
-  std::uint64_t adapt_step = 0, adapt_total = 0;
-  std::string why;
-};
-
-Result<Progress> parse_progress(std::string_view line) {
-  constexpr std::string_view kSource = "the answer of `freshet campaign watch`";
-  TRY_ASSIGN(Json json, parse_json(line, kSource));
-  Progress progress;
-  TRY_ASSIGN(progress.campaign, json_get<std::string>(json, "campaign", kSource));
-  TRY_ASSIGN(progress.phase, json_get<std::string>(json, "phase", kSource));
-  TRY_ASSIGN(progress.version, json_get<std::uint64_t>(json, "version", kSource));
-  TRY_ASSIGN(progress.nodes_ready, json_get_or<std::uint64_t>(json, "nodes_ready", 0, kSource));
-  TRY_ASSIGN(progress.why, json_get_or<std::string>(json, "why", "", kSource));
-  if (json.contains("eta_s") && json["eta_s"].is_number())
-    progress.seconds_left = json["eta_s"].get<double>();
-  if (json.contains("adapt") && json["adapt"].is_object()) {
-    TRY_ASSIGN(progress.adapt_step, json_get_or<std::uint64_t>(json["adapt"], "step", 0, kSource));
-    TRY_ASSIGN(progress.adapt_total,
-               json_get_or<std::uint64_t>(json["adapt"], "total", 0, kSource));
-  }
-  return progress;
-}
 
 std::string trimmed(std::string text) {
   text.erase(text.find_last_not_of(" \n") + 1);

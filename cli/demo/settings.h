@@ -58,6 +58,5 @@ inline constexpr Settings kQuick{
 };
 
 inline constexpr std::size_t kNodesDefault = 8;
-inline constexpr std::size_t kMemoryBytesMax = 6 * limits::kGiB;  // over all processes of the demo
 
 }  // namespace freshet::demo
