@@ -83,9 +83,12 @@ Result<void> pretrain(Llama& llama, const PretrainPlan& plan, std::span<const To
   }
 }
 
-Result<void> pretrain_model(const ModelConfig& config, const PretrainPlan& plan, const PretrainText& text,
+Result<void> pretrain_model(const ModelConfig& config, const PretrainPlan& plan, const PretrainText& text, ByteView start,
                             const PretrainReport& report) {
   Llama llama = random_llama(config, plan.seed);
+  if (!start.empty()) {
+    TRY_ASSIGN(llama, load_llama(config, start, "the model to go on from"));
+  }
   Result<void> outcome;
   TRY(pretrain(llama, plan, text.train, [&](const PretrainPoint& point) {
     Result<Evaluation> valid = evaluate(llama, {}, {}, text.valid, text.valid_bytes, plan.window, {});

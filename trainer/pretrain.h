@@ -31,9 +31,10 @@ struct PretrainText {
 };
 
 // Calls `report` every plan.report_every steps and at the end, with the weights as a bf16 safetensors file. Ends early with
-// the error that it gives. kBadInput for too little text or a loss that is no number.
+// the error that it gives. `start`: a safetensors file to go on from, with fresh optimiser state; empty: random weights.
+// kBadInput for too little text, a start of another shape, or a loss that is no number.
 using PretrainReport = std::function<Result<void>(const PretrainPoint&, const Evaluation& valid, const Bytes& safetensors)>;
-Result<void> pretrain_model(const ModelConfig& config, const PretrainPlan& plan, const PretrainText& text,
+Result<void> pretrain_model(const ModelConfig& config, const PretrainPlan& plan, const PretrainText& text, ByteView start,
                             const PretrainReport& report);
 
 }  // namespace freshet

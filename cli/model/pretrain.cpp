@@ -14,7 +14,7 @@ namespace freshet {
 namespace {
 
 struct Flags {
-  std::string text, valid, tokenizer, out;
+  std::string text, valid, tokenizer, out, from;
   ModelConfig config;
   PretrainPlan plan;
   int threads = 2;
@@ -53,7 +53,11 @@ Result<void> run(Flags flags) {
   TRY(write_file_durably(out / "tokenizer.json", as_bytes(tokenizer_text)));
   TRY(write_file_durably(out / "config.json", as_bytes(to_text(to_json(flags.config), 2) + "\n")));
   std::string curve = "step,seconds,train_loss,valid_loss,valid_bits_per_byte\n";
-  return pretrain_model(flags.config, flags.plan, {train, valid, valid_bytes},
+  MappedFile start;
+  if (!flags.from.empty()) {
+    TRY_ASSIGN(start, MappedFile::open(Path(flags.from) / "model.safetensors"));
+  }
+  return pretrain_model(flags.config, flags.plan, {train, valid, valid_bytes}, start.view(),
                         [&](const PretrainPoint& point, const Evaluation& measured, const Bytes& weights) -> Result<void> {
     char line[160];
     std::snprintf(line, sizeof line, "%d,%.0f,%.4f,%.4f,%.4f\n", point.step, point.seconds, point.train_loss,
@@ -74,6 +78,7 @@ void add_pretrain(CLI::App& model, Verb& chosen) {
   verb->add_option("--valid", flags->valid, "Folder of text to measure on, not in --text")->required();
   verb->add_option("--tokenizer", flags->tokenizer, "tokenizer.json (freshet model tokenizer makes one)")->required();
   verb->add_option("--out", flags->out, "Folder of the model to write")->required();
+  verb->add_option("--from", flags->from, "Model folder of the same shape to go on from, instead of random weights");
   verb->add_option("--hidden", flags->config.hidden_size)->required()->check(CLI::Range(8, 8192));
   verb->add_option("--intermediate", flags->config.intermediate_size)->required()->check(CLI::Range(8, 32768));
   verb->add_option("--layers", flags->config.layers)->required()->check(CLI::Range(1, 256));
