@@ -23,6 +23,7 @@ DistillPlan distill_plan(const AdaptPlan& adapt, bool control) {
   plan.temperature = adapt.temperature;
   plan.weight = control ? 0 : adapt.weight;
   plan.weight_end = control ? 0 : adapt.weight_end;
+  plan.shift = adapt.shift;
   plan.seed = adapt.seed;
   return plan;
 }

@@ -34,6 +34,10 @@ struct Evaluation {
   double bits_per_byte() const;         // nll / ln 2 / bytes
 };
 
+// What a student learns of a teacher that was tuned from a base of its own. With `shift` the target is the student's own
+// base, moved by what tuning changed in the teacher: softmax((z_student_base + z_teacher - z_teacher_base) / T), which is
+// proxy-tuning (arXiv:2401.08565) distilled (FedPT, arXiv:2410.00362): a small teacher's ignorance is not taught. Without,
+// it is the teacher's own distribution.
 struct DistillPlan {
   AdapterSpec adapter;                       // of the student (LLM)
   int steps = 100, batch = 8, window = 128;
@@ -42,6 +46,7 @@ struct DistillPlan {
   float temperature = 1;
   float weight = 0.5f;                       // of the distillation loss at the start, beside the plain loss
   float weight_end = 0.5f;                   // annealed linearly to this
+  bool shift = true;
   std::uint64_t seed = 0;
 };
 

@@ -205,6 +205,7 @@ void list(Fields& fields, Distill& request) {
   fields.real("temperature", request.plan.temperature, {0x1p-10, 0x1p10});
   fields.real("weight", request.plan.weight, {0, 1});
   fields.real("weight_end", request.plan.weight_end, {0, 1});
+  fields.flag("shift", request.plan.shift);
   fields.count("seed", request.plan.seed, kAny);
   list_corpus(fields, request.corpus);
 }

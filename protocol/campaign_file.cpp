@@ -261,6 +261,7 @@ Result<void> read_adapt(const Document& document, AdaptPlan& adapt) {
   section.real("weight", adapt.weight);
   adapt.weight_end = adapt.weight;
   section.real("weight_end", adapt.weight_end);
+  section.flag("shift", adapt.shift);
   section.whole("seed", adapt.seed);
   if (adapt.enabled) {
     section.require("llm", "write llm = \"FOLDER\", the cloud model that learns");

@@ -17,6 +17,7 @@ struct AdaptPlan {  // [adapt]: how the cloud model learns from the federated SL
   float alpha = 16;
   int steps = 200, batch = 8, window = 128, top_k = 16;
   float lr = 1e-3f, temperature = 1, weight = 0.7f, weight_end = 0.7f;
+  bool shift = true;  // teach what tuning changed in the SLM; false: all that the SLM says (model/language_model.h)
   std::uint64_t seed = 1;
   bool operator==(const AdaptPlan&) const = default;
 };

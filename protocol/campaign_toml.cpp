@@ -40,10 +40,10 @@ std::string section(const AdaptPlan& adapt) {
   return fmt::format(
       "\n[adapt]\nenabled = {}\nllm = {}\npublic_text = {}\nrank = {}\nalpha = {}\nsteps = {}\n"
       "batch = {}\nwindow = {}\ntop_k = {}\nlr = {}\ntemperature = {}\nweight = {}\n"
-      "weight_end = {}\nseed = {}\n",
+      "weight_end = {}\nshift = {}\nseed = {}\n",
       adapt.enabled, quoted(adapt.llm), quoted(adapt.public_text), adapt.rank, adapt.alpha,
       adapt.steps, adapt.batch, adapt.window, adapt.top_k, adapt.lr, adapt.temperature,
-      adapt.weight, adapt.weight_end, adapt.seed);
+      adapt.weight, adapt.weight_end, adapt.shift, adapt.seed);
 }
 
 }  // namespace

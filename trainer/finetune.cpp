@@ -92,12 +92,24 @@ Result<Finetuned> train(Trainee& trainee, int steps, float lr, const LossOf& los
   return result;
 }
 
-TeacherRows teacher_rows(const TeacherModel& teacher, const LoraAdapter& lora, const Batch& batch, const DistillPlan& plan,
-                         float weight) {
+at::Tensor plain_logits(const Llama& llama, const Batch& batch, const LoraAdapter* lora) {  // [N,V]
+  return logits_of(llama, hidden_states(llama, batch.ids, lora, Precision::kF32), Precision::kF32);
+}
+
+struct Teaching {
+  const Llama& student;
+  const Llama& teacher;
+  const LoraAdapter& lora;  // of the teacher
+};
+
+TeacherRows teacher_rows(const Teaching& teaching, const Batch& batch, const DistillPlan& plan, float weight) {
   at::NoGradGuard no_gradient;
-  const at::Tensor h = hidden_states(teacher.llama, batch.ids, &lora, Precision::kF32);                // [N,C]
-  const at::Tensor p = at::softmax(logits_of(teacher.llama, h, Precision::kF32) / plan.temperature, 1);  // [N,V]
-  auto [q, ids] = at::topk(p, plan.top_k, 1);                                                          // [N,K]
+  at::Tensor z = plain_logits(teaching.teacher, batch, &teaching.lora);  // [N,V]
+  if (plan.shift) {
+    z.sub_(plain_logits(teaching.teacher, batch, nullptr));
+    z.add_(plain_logits(teaching.student, batch, nullptr));
+  }
+  auto [q, ids] = at::topk(at::softmax(z.div_(plan.temperature), 1), plan.top_k, 1);  // [N,K]
   return {ids.contiguous(), q.contiguous(), plan.temperature, weight, 1 - weight};
 }
 
@@ -143,7 +155,7 @@ Result<Finetuned> distill(const Llama& student, const TeacherModel& teacher, con
         const Batch batch = draw_batch(rng, tokens, plan.batch, plan.window);
         const at::Tensor h = hidden_states(student, batch.ids, &now.adapter(), Precision::kF32);  // [N,C]
         if (weight == 0) return head_loss(h, student.head, batch.targets, nullptr, Precision::kF32);
-        const TeacherRows rows = teacher_rows(teacher, teacher_lora, batch, plan, weight);
+        const TeacherRows rows = teacher_rows({student, teacher.llama, teacher_lora}, batch, plan, weight);
         return head_loss(h, student.head, batch.targets, &rows, Precision::kF32);
       },
       step_done);

@@ -81,6 +81,7 @@ lr = 0.5
 temperature = 2
 weight = 0.25
 weight_end = 0.125
+shift = false
 seed = 15
 )",
                                         "c.toml");
@@ -100,7 +101,7 @@ seed = 15
                .clip = 2,
                .grid = {.range = 0.5f, .bits = 8, .weight_max = 9}},
       .model = "m",
-      .adapt = {true, "l", "p", 2, 3, 4, 5, 6, 7, 0.5f, 2, 0.25f, 0.125f, 15}};
+      .adapt = {true, "l", "p", 2, 3, 4, 5, 6, 7, 0.5f, 2, 0.25f, 0.125f, false, 15}};
   EXPECT_EQ(*file, expected);
 }
 

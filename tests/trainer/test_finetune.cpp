@@ -115,14 +115,35 @@ TEST(Distill, TeachesTheStudentWhatTheTextDoesNotSay) {
   DistillPlan plan{.adapter = {.rank = 4, .alpha = 8, .targets = {}}, .steps = 60, .batch = 4, .window = 16, .lr = 1e-2f,
                    .top_k = 8, .temperature = 1, .weight = 1, .weight_end = 1, .seed = 3};
   const TeacherModel tuned_teacher{teacher, short_plan().adapter, tuned->adapter};
+  const Result<Finetuned> shifted = distill(student, tuned_teacher, plan, noise, {});
+  plan.shift = false;
   const Result<Finetuned> taught = distill(student, tuned_teacher, plan, noise, {});
   plan.weight = plan.weight_end = 0;
   const Result<Finetuned> control = distill(student, tuned_teacher, plan, noise, {});
-  ASSERT_TRUE(taught && control);
+  ASSERT_TRUE(shifted && taught && control);
   const auto loss = [&](const std::vector<float>& adapter) {
     return evaluate(student, plan.adapter, adapter, secret, 1, 16, {})->nll_per_token();
   };
   EXPECT_LT(loss(taught->adapter), loss(control->adapter) - 0.3);
+  EXPECT_LT(loss(shifted->adapter), loss(control->adapter) - 0.3);
+}
+
+TEST(Distill, ShiftTeachesNothingWhereTuningChangedNothing) {
+  // This teacher knows less than the student: its own distribution would do harm, its unchanged one does none.
+  const std::vector<TokenId> known = walk(4000, 3, 1);
+  const Llama student = pretrained(known), ignorant = random_llama(tiny_config(), 3);
+  DistillPlan plan{.adapter = {.rank = 4, .alpha = 8, .targets = {}}, .steps = 40, .batch = 4, .window = 16, .lr = 1e-2f,
+                   .top_k = 8, .temperature = 1, .weight = 1, .weight_end = 1, .seed = 3};
+  const auto loss = [&](const std::vector<float>& adapter) {
+    return evaluate(student, plan.adapter, adapter, known, 1, 16, {})->nll_per_token();
+  };
+  const std::vector<float> none;
+  const Result<Finetuned> shifted = distill(student, {ignorant, plan.adapter, none}, plan, known, {});
+  plan.shift = false;
+  const Result<Finetuned> harmed = distill(student, {ignorant, plan.adapter, none}, plan, known, {});
+  ASSERT_TRUE(shifted && harmed);
+  EXPECT_LT(loss(shifted->adapter), loss({}) + 0.05);
+  EXPECT_GT(loss(harmed->adapter), loss({}) + 0.5);
 }
 
 TEST(Distillation, HasNoGradientWhereTheStudentAgreesWithTheTeacher) {

@@ -129,7 +129,7 @@ TEST(TrainerMessages, EvaluateAndDistillComeBack) {
   EXPECT_EQ(evaluate.tokens_max, kHuge);
 
   Distill request{RequestId{3}, Slot::kLlm, Slot::kSlm, {4, 2, {}}, odd_floats(), {}, "public"};
-  request.plan = {{16, 8, {"k_proj"}}, 5, 6, 7, 0.25f, 20, 2.5f, 0.75f, 0.125f, 9};
+  request.plan = {{16, 8, {"k_proj"}}, 5, 6, 7, 0.25f, 20, 2.5f, 0.75f, 0.125f, false, 9};
   const auto distill = passed_on_as<Distill>(request);
   EXPECT_EQ(distill.student, Slot::kLlm);
   EXPECT_EQ(distill.teacher, Slot::kSlm);
@@ -144,6 +144,7 @@ TEST(TrainerMessages, EvaluateAndDistillComeBack) {
   EXPECT_EQ(distill.plan.temperature, 2.5f);
   EXPECT_EQ(distill.plan.weight, 0.75f);
   EXPECT_EQ(distill.plan.weight_end, 0.125f);
+  EXPECT_FALSE(distill.plan.shift);
   EXPECT_EQ(distill.plan.seed, 9u);
   EXPECT_EQ(distill.corpus, "public");
 }
