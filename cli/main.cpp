@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/exit_code.h"
@@ -19,6 +20,8 @@ int execute(const Execute& chosen) {
   std::vector<std::string> words = chosen.arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
+  // Threads that wait actively starve a busy machine; OpenMP reads this before any of a program's own code runs.
+  setenv("OMP_WAIT_POLICY", "passive", 0);
   execv(name.c_str(), arguments.data());
   if (errno == ENOENT)
     return report({Code::kBadInput,

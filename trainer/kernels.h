@@ -47,7 +47,7 @@ void attention_backward(const AttentionShape& shape, int g, const float* dout, c
 // One row of logits z[V] in place: returns -log softmax(z)[target] and leaves z = d loss / d z.
 float cross_entropy(int vocab, std::int64_t target, float* z);
 
-// Distillation with a rest bucket (arXiv:2503.16870; docs/algorithms.md): the teacher gives `kept`
+// Distillation with a rest bucket (arXiv:2503.16870): the teacher gives `kept`
 // ids with probabilities q; with p = softmax(z / temperature), m = sum q, r = 1 - sum_kept p:
 //   loss = temperature^2 * ( -sum q_i log p_i - (1 - m) log r ).
 // Returns plain_weight * cross entropy(target) + teacher_weight * that, and leaves z = its

@@ -1,0 +1,115 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "simulations/learning/fleet.h"
+#include "simulations/learning/scratch_folder.h"
+#include "simulations/learning/speakers.h"
+
+namespace freshet {
+namespace {
+
+TEST(Speakers, AreThoseWhoSpeakByHowMuchTheySay) {
+  const auto speakers = split_speakers("ANN:\nOne.\n\nBOB:\nA longer line\nand another.\n\nstage direction\n\nANN:\nTwo.\n");
+  ASSERT_EQ(speakers.size(), 2u);
+  EXPECT_EQ(speakers[0].name, "BOB");
+  EXPECT_EQ(speakers[0].utterances, std::vector<std::string>{"A longer line\nand another."});
+  EXPECT_EQ(speakers[1].utterances, (std::vector<std::string>{"One.", "Two."}));
+  EXPECT_TRUE(split_speakers("").empty());
+  EXPECT_TRUE(split_speakers("no speaker here\n\n\n").empty());
+}
+
+// Every training step moves each trained value by what the node's text holds; the loss is the mean value of the adapter.
+class ToyModel final : public LanguageModel {
+ public:
+  ToyModel() {
+    config_.vocab_size = 16;
+    config_.hidden_size = 8;
+    config_.intermediate_size = 8;
+    config_.layers = 1;
+    config_.heads = config_.kv_heads = 2;
+    config_.head_dim = 4;
+    config_.max_positions = 64;
+  }
+  const ModelConfig& config() const override { return config_; }
+
+  Result<Finetuned> finetune(const FinetunePlan& plan, const std::vector<float>& adapter, const Corpus& corpus) override {
+    TRY_ASSIGN(const Layout whole, adapter_layout(config_, plan.adapter));
+    const Layout phase = phase_layout(whole, plan.train_a, plan.train_b);
+    Finetuned tuned{adapter, 0, 0, 0};
+    scatter_add(whole, phase, std::vector<float>(phase.size, 0.001f * static_cast<float>(corpus.train[0])), tuned.adapter);
+    return tuned;
+  }
+  Result<Evaluation> evaluate(const AdapterSpec&, const std::vector<float>& adapter, std::span<const TokenId>,
+                              std::uint64_t, int) override {
+    double sum = 0;
+    for (float value : adapter) sum += value;
+    return Evaluation{1, 1, adapter.empty() ? 0 : sum / static_cast<double>(adapter.size())};
+  }
+
+ private:
+  ModelConfig config_;
+};
+
+FleetPlan toy_plan(Method method, std::uint32_t rounds) {
+  FleetPlan plan;
+  plan.campaign.name = "toy";
+  plan.campaign.method = method;
+  plan.campaign.rounds = rounds;
+  plan.campaign.cohort_min = plan.campaign.cohort_max = plan.campaign.survivors_min = 3;
+  return plan;
+}
+
+std::vector<FleetNode> toy_nodes() {
+  std::vector<FleetNode> nodes(3);
+  for (int i = 0; i < 3; ++i) nodes[static_cast<std::size_t>(i)] = {std::to_string(i), {{10 * (i + 1)}, {1}, 1, 1}};
+  return nodes;
+}
+
+double mean_of_first_adapter(const ToyModel& model, const FleetPlan& plan) {
+  const Layout whole = *adapter_layout(model.config(), {plan.campaign.lora.rank, plan.campaign.lora.alpha, {}});
+  double sum = 0;
+  for (float value : initial_adapter(whole, plan.campaign.lora.seed)) sum += value;
+  return sum / static_cast<double>(whole.size);
+}
+
+TEST(Fleet, EndsAtTheMeanOfWhatItsNodesLearned) {
+  ToyModel model;
+  const Result<ScratchFolder> scratch = ScratchFolder::make();
+  ASSERT_TRUE(scratch);
+  const FleetPlan plan = toy_plan(Method::kFedit, 4);
+  int rounds = 0;
+  const Result<FleetResult> result = run_fleet(model, toy_nodes(), plan, scratch->path(), [&](std::uint64_t) { ++rounds; });
+  ASSERT_TRUE(result) << result.error().what;
+  EXPECT_EQ(rounds, 4);
+  // Each round moves every value by the mean of 0.01, 0.02 and 0.03, to the resolution of the grid.
+  const double moved = result->bpb_after * std::log(2.0) - mean_of_first_adapter(model, plan);
+  EXPECT_NEAR(moved, 4 * 0.02, 1e-4);
+}
+
+TEST(Fleet, TrainsHalfAsMuchWithOneFactorATime) {
+  ToyModel model;
+  const Result<ScratchFolder> scratch = ScratchFolder::make();
+  ASSERT_TRUE(scratch);
+  const FleetPlan plan = toy_plan(Method::kRolora, 4);
+  const Result<FleetResult> result = run_fleet(model, toy_nodes(), plan, scratch->path(), [](std::uint64_t) {});
+  ASSERT_TRUE(result) << result.error().what;
+  const double moved = result->bpb_after * std::log(2.0) - mean_of_first_adapter(model, plan);
+  EXPECT_NEAR(moved, 2 * 0.02, 1e-4);
+}
+
+TEST(Fleet, LeavesEveryNodeToItselfAtHome) {
+  ToyModel model;
+  const Result<ScratchFolder> scratch = ScratchFolder::make();
+  ASSERT_TRUE(scratch);
+  FleetPlan plan = toy_plan(Method::kFedit, 4);
+  plan.home_alone = true;
+  const Result<FleetResult> result = run_fleet(model, toy_nodes(), plan, scratch->path(), [](std::uint64_t) {});
+  ASSERT_TRUE(result) << result.error().what;
+  const double first = mean_of_first_adapter(model, plan);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_NEAR(result->node_after[static_cast<std::size_t>(i)] * std::log(2.0) - first, 4 * 0.01 * (i + 1), 1e-5);
+}
+
+}  // namespace
+}  // namespace freshet
