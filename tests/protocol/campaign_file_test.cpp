@@ -139,6 +139,7 @@ TEST(CampaignFile, ParseOfToTomlIsTheFile) {
                     1,
                     0.5f,
                     0,
+                    rng.below(2) == 0,
                     rng.next_u64() >> 1};
     const auto again = parse_campaign_file(to_toml(file), "c.toml");
     ASSERT_TRUE(again) << again.error().what << "\n" << to_toml(file);
