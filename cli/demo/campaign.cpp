@@ -30,6 +30,7 @@ CampaignFile demo_campaign(const Settings& settings, const CampaignChoices& choi
   adapt.batch = settings.distill_batch;
   adapt.window = settings.window;
   adapt.lr = settings.distill_lr;
+  adapt.weight = adapt.weight_end = settings.distill_weight;
   adapt.seed = choices.seed;
   return file;
 }

@@ -18,7 +18,7 @@ struct Settings {
   int lora_rank;
   float lora_alpha;
   int distill_steps, distill_batch;
-  float distill_lr;
+  float distill_lr, distill_weight;  // weight: of what the SLM learned, beside the plain loss
   double after_rounds_s;  // about what is left after the last round: distillation, training alone,
                           // audits
 };
@@ -38,6 +38,7 @@ inline constexpr Settings kFull{
     .distill_steps = 150,
     .distill_batch = 8,
     .distill_lr = 2e-3f,
+    .distill_weight = 0.5f,
     .after_rounds_s = 60,
 };
 
@@ -54,6 +55,7 @@ inline constexpr Settings kQuick{
     .distill_steps = 30,
     .distill_batch = 8,
     .distill_lr = 2e-3f,
+    .distill_weight = 0.5f,
     .after_rounds_s = 20,
 };
 
