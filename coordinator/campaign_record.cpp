@@ -76,6 +76,12 @@ void put(auto& io, const Id<Tag>& id) {
 template <class T, class Like>
 concept Is = std::same_as<std::remove_const_t<T>, Like>;
 
+// An Instant that a duration was added to may lie that much later.
+void put_deadline(auto& io, Is<Instant> auto& at) {
+  io.number(at.ms);
+  io.require(at.ms >= -kInstantMax && at.ms <= kInstantMax + kDurationMax);
+}
+
 void put(auto& io, Is<Instant> auto& at) {
   io.number(at.ms);
   io.require(at.ms >= -kInstantMax && at.ms <= kInstantMax);
@@ -181,7 +187,7 @@ void put(auto& io, Is<Node> auto& n) {
 }
 
 void put(auto& io, Is<round::Round> auto& r) {
-  put(io, r.plan.id), put(io, r.plan.base), put(io, r.plan.survivors_min), put(io, r.deadline);
+  put(io, r.plan.id), put(io, r.plan.base), put(io, r.plan.survivors_min), put_deadline(io, r.deadline);
   sequence(io, r.cohort, limits::kCohortMax, [&](auto& member) {
     put(io, member.node), put(io, member.upload);
     flag(io, member.vanished);

@@ -30,6 +30,21 @@ TEST(CampaignRecord, DecodesWhatItEncodesToTheSameBytes) {
   }
 }
 
+TEST(CampaignRecord, TakesTheDeadlineOfARoundThatOpenedAtTheLatestInstant) {
+  Campaign c = begin(CampaignId{1}, Rules{3, 2, 4, 2, 1'000, 5'000, 100'000}, bytes_named("start"),
+                     Instant{0});
+  const Instant latest{std::int64_t{1} << 53};
+  ASSERT_TRUE(decode_event(encode(Event(RoundOpened{latest, 1}))));
+  for (const Event& event : {Event(Ready{NodeId{1}, VersionId{0}, Instant{0}}),
+                             Event(Ready{NodeId{2}, VersionId{0}, Instant{0}}),
+                             Event(RoundOpened{latest, 1})})
+    c = step(std::move(c), event).next;
+  ASSERT_NE(open_round(c), nullptr);
+  const auto decoded = decode_campaign(encode(c));
+  ASSERT_TRUE(decoded) << decoded.error().what;
+  EXPECT_EQ(*decoded, c);
+}
+
 // The bytes of an entry: version, 'E', kind, then the fields. If this changes, kMachineVersion
 // must.
 TEST(CampaignRecord, HasTheseBytes) {
