@@ -122,13 +122,12 @@ Result<std::vector<float>> read_values(const Safetensors& file, const Layout& la
                   std::string(source) + ": tensor \"" + key_of(entry) + "\" holds NaN or infinity");
     std::copy(read.begin(), read.end(), values.begin() + static_cast<std::ptrdiff_t>(entry.offset));
   }
-  if (file.tensors.size() == layout.entries.size()) return values;
   for (const TensorView& tensor : file.tensors)
     if (std::none_of(layout.entries.begin(), layout.entries.end(),
                      [&](const LayoutEntry& entry) { return key_of(entry) == tensor.name; }))
       return fail(Code::kBadInput, std::string(source) + ": tensor \"" + tensor.name +
                                        "\" belongs to no target module of this model");
-  CHECK(false, "more tensors than entries, all known");
+  return values;
 }
 
 Json config_json(const PeftAdapter& adapter) {
