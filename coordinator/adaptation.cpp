@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "model/corpus.h"
-#include "model/peft_adapter.h"
+#include "model/text/corpus.h"
+#include "model/files/peft_adapter.h"
 
 namespace freshet {
 namespace {

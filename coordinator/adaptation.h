@@ -8,7 +8,7 @@
 #include <string>
 
 #include "coordinator/campaign_store.h"
-#include "model/trainer_process.h"
+#include "model/process/trainer_process.h"
 
 namespace freshet {
 

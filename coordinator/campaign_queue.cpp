@@ -7,8 +7,8 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "model/corpus.h"
-#include "model/peft_adapter.h"
+#include "model/text/corpus.h"
+#include "model/files/peft_adapter.h"
 
 namespace freshet {
 namespace {

@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "coordinator/campaign_record.h"
-#include "model/model_files.h"
+#include "model/files/model_files.h"
 
 namespace freshet {
 namespace {

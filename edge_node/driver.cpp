@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "model/corpus.h"
+#include "model/text/corpus.h"
 
 namespace freshet {
 namespace {

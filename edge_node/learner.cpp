@@ -4,7 +4,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "model/corpus.h"
+#include "model/text/corpus.h"
 
 namespace freshet {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
-#include "model/trainer_process.h"
+#include "model/process/trainer_process.h"
 
 namespace freshet {
 

@@ -1,6 +1,6 @@
 #pragma once
 // The torch-free face of a model that can be fine-tuned: in this process (trainer/), in a trainer process
-// (model/trainer_process.h), or a toy. Adapters are flat vectors in adapter_layout() order.
+// (model/process/trainer_process.h), or a toy. Adapters are flat vectors in adapter_layout() order.
 
 #include <cstdint>
 #include <optional>
@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 #include "model/adapter.h"
-#include "model/corpus.h"
+#include "model/text/corpus.h"
 
 namespace freshet {
 

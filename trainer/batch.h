@@ -6,7 +6,7 @@
 #include <span>
 
 #include "base/rng.h"
-#include "model/tokenizer.h"
+#include "model/tokenizer/tokenizer.h"
 
 namespace freshet {
 

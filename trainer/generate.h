@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/tokenizer.h"
+#include "model/tokenizer/tokenizer.h"
 
 namespace freshet {
 

@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "base/rng.h"
-#include "model/safetensors.h"
+#include "model/files/safetensors.h"
 
 namespace freshet {
 namespace {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "model/safetensors.h"
+#include "model/files/safetensors.h"
 #include "trainer/batch.h"
 #include "trainer/finetune.h"
 

@@ -1,11 +1,11 @@
 #pragma once
 // A model in this process, behind a face without LibTorch: what `freshet model`, `freshet simulate learning` and the
-// auditor of a demo use. Daemons never link this: they have model/trainer_process.h.
+// auditor of a demo use. Daemons never link this: they have model/process/trainer_process.h.
 
 #include <memory>
 
 #include "model/language_model.h"
-#include "model/model_files.h"
+#include "model/files/model_files.h"
 #include "trainer/generate.h"
 
 namespace freshet {

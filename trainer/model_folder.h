@@ -1,8 +1,8 @@
 #pragma once
 // A whole model folder in memory: config, tokenizer and weights that were checked against each other.
 
-#include "model/model_files.h"
-#include "model/tokenizer.h"
+#include "model/files/model_files.h"
+#include "model/tokenizer/tokenizer.h"
 #include "trainer/llama.h"
 
 namespace freshet {

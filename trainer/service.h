@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "model/trainer_messages.h"
+#include "model/process/trainer_messages.h"
 
 namespace freshet {
 

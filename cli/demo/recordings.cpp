@@ -2,8 +2,8 @@
 
 #include "base/limits.h"
 #include "cli/demo/wire_audit.h"
-#include "model/corpus.h"
-#include "model/tokenizer.h"
+#include "model/text/corpus.h"
+#include "model/tokenizer/tokenizer.h"
 
 namespace freshet::demo {
 namespace {

@@ -1,6 +1,6 @@
 #include "cli/model/adapter_flag.h"
 
-#include "model/peft_adapter.h"
+#include "model/files/peft_adapter.h"
 
 namespace freshet {
 

@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "cli/model/adapter_flag.h"
 #include "cli/model/verbs.h"
-#include "model/corpus.h"
+#include "model/text/corpus.h"
 #include "trainer/local_model.h"
 #include "trainer/threads.h"
 

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "cli/model/verbs.h"
-#include "model/corpus.h"
+#include "model/text/corpus.h"
 #include "trainer/threads.h"
 
 namespace freshet {

@@ -1,10 +1,10 @@
-#include "model/tokenizer.h"
+#include "model/tokenizer/tokenizer.h"
 
 #include <CLI/CLI.hpp>
 
 #include "base/exit_code.h"
 #include "cli/model/verbs.h"
-#include "model/corpus.h"
+#include "model/text/corpus.h"
 
 namespace freshet {
 namespace {

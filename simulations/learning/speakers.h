@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/corpus.h"
+#include "model/text/corpus.h"
 
 namespace freshet {
 

@@ -3,7 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "model/corpus.h"
+#include "model/text/corpus.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace freshet;

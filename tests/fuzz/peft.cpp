@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "base/check.h"
-#include "model/peft_adapter.h"
+#include "model/files/peft_adapter.h"
 
 namespace freshet {
 namespace {

@@ -1,7 +1,7 @@
 // Any bytes read to tensors that cover the data exactly, or to an error; F32 tensors survive being
 // written again.
 
-#include "model/safetensors.h"
+#include "model/files/safetensors.h"
 
 #include <cstring>
 

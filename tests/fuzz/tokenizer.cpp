@@ -1,7 +1,7 @@
 // A tokenizer.json, a NUL byte and a text: the file is refused or gives ids of its own vocabulary.
 // The text alone: our own byte-level form gives every byte back.
 
-#include "model/tokenizer.h"
+#include "model/tokenizer/tokenizer.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

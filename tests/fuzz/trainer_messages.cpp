@@ -1,7 +1,7 @@
 // Headers and descriptors as a broken trainer or daemon may send them. The first byte says which
 // descriptors come along.
 
-#include "model/trainer_messages.h"
+#include "model/process/trainer_messages.h"
 
 #include <sys/mman.h>
 

@@ -1,9 +1,9 @@
-#include "model/bpe.h"
+#include "model/tokenizer/bpe.h"
 
 #include <gtest/gtest.h>
 
 #include "base/rng.h"
-#include "model/added_tokens.h"
+#include "model/tokenizer/added_tokens.h"
 
 namespace freshet {
 namespace {

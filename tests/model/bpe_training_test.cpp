@@ -5,8 +5,8 @@
 
 #include "base/json.h"
 #include "base/rng.h"
-#include "model/byte_level.h"
-#include "model/tokenizer.h"
+#include "model/tokenizer/byte_level.h"
+#include "model/tokenizer/tokenizer.h"
 
 namespace freshet {
 namespace {

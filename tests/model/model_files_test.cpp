@@ -1,4 +1,4 @@
-#include "model/model_files.h"
+#include "model/files/model_files.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "model/peft_adapter.h"
+#include "model/files/peft_adapter.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "base/rng.h"
-#include "model/safetensors.h"
+#include "model/files/safetensors.h"
 #include "tests/temp_folder.h"
 
 namespace freshet {

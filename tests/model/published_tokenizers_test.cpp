@@ -4,9 +4,9 @@
 
 #include "base/json.h"
 #include "model/model_config.h"
-#include "model/model_files.h"
-#include "model/safetensors.h"
-#include "model/tokenizer.h"
+#include "model/files/model_files.h"
+#include "model/files/safetensors.h"
+#include "model/tokenizer/tokenizer.h"
 #include "tests/model/shared_folder.h"
 
 namespace freshet {

@@ -1,4 +1,4 @@
-#include "model/tokenizer.h"
+#include "model/tokenizer/tokenizer.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/rng.h"
-#include "model/byte_level.h"
+#include "model/tokenizer/byte_level.h"
 
 namespace freshet {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/files.h"
-#include "model/model_files.h"
+#include "model/files/model_files.h"
 
 namespace freshet {
 

@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "base/limits.h"
-#include "model/trainer_messages.h"
+#include "model/process/trainer_messages.h"
 #include "tests/trainer/memory_files.h"
 
 namespace freshet {

@@ -12,7 +12,7 @@
 #include <numeric>
 
 #include "base/limits.h"
-#include "model/trainer_process.h"
+#include "model/process/trainer_process.h"
 #include "tests/trainer/memory_files.h"
 
 namespace freshet {

@@ -23,7 +23,7 @@
 #include <thread>
 #include <vector>
 
-#include "model/trainer_frame.h"
+#include "model/process/trainer_frame.h"
 #include "tests/trainer/memory_files.h"
 #include "trainer/sandbox.h"
 

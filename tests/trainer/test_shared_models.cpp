@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
-#include "model/corpus.h"
+#include "model/text/corpus.h"
 #include "trainer/local_model.h"
 
 namespace freshet {

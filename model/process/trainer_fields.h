@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "model/model_files.h"
-#include "model/trainer_frame.h"
+#include "model/files/model_files.h"
+#include "model/process/trainer_frame.h"
 
 namespace freshet {
 

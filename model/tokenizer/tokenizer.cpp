@@ -1,4 +1,4 @@
-#include "model/tokenizer.h"
+#include "model/tokenizer/tokenizer.h"
 
 #include <algorithm>
 #include <array>
@@ -6,11 +6,11 @@
 #include <optional>
 
 #include "base/bytes.h"
-#include "model/added_tokens.h"
-#include "model/bpe.h"
-#include "model/byte_level.h"
-#include "model/tokenizer_file.h"
-#include "model/utf8.h"
+#include "model/tokenizer/added_tokens.h"
+#include "model/tokenizer/bpe.h"
+#include "model/tokenizer/byte_level.h"
+#include "model/tokenizer/tokenizer_file.h"
+#include "model/tokenizer/utf8.h"
 
 namespace freshet {
 namespace {

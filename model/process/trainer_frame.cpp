@@ -1,4 +1,4 @@
-#include "model/trainer_frame.h"
+#include "model/process/trainer_frame.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -8,7 +8,7 @@
 
 #include "model/adapter.h"
 #include "model/model_config.h"
-#include "model/model_files.h"
+#include "model/files/model_files.h"
 
 namespace freshet {
 

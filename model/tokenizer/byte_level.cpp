@@ -1,4 +1,4 @@
-#include "model/byte_level.h"
+#include "model/tokenizer/byte_level.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -6,7 +6,7 @@
 #include <array>
 
 #include "base/check.h"
-#include "model/utf8.h"
+#include "model/tokenizer/utf8.h"
 
 namespace freshet {
 namespace {

@@ -1,4 +1,4 @@
-#include "model/peft_adapter.h"
+#include "model/files/peft_adapter.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "model/safetensors.h"
+#include "model/files/safetensors.h"
 
 namespace freshet {
 namespace {

@@ -13,7 +13,7 @@
 
 #include "base/files.h"
 #include "base/result.h"
-#include "model/trainer_messages.h"
+#include "model/process/trainer_messages.h"
 
 namespace freshet {
 

@@ -1,4 +1,4 @@
-#include "model/trainer_messages.h"
+#include "model/process/trainer_messages.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "model/trainer_fields.h"
+#include "model/process/trainer_fields.h"
 
 namespace freshet {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "base/files.h"
 #include "base/result.h"
-#include "model/trainer_process.h"
+#include "model/process/trainer_process.h"
 
 namespace freshet {
 

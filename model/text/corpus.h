@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "model/model_files.h"
-#include "model/tokenizer.h"
+#include "model/files/model_files.h"
+#include "model/tokenizer/tokenizer.h"
 
 namespace freshet {
 

@@ -1,4 +1,4 @@
-#include "model/bpe.h"
+#include "model/tokenizer/bpe.h"
 
 #include <algorithm>
 #include <bit>

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "model/bpe.h"
+#include "model/tokenizer/bpe.h"
 
 namespace freshet {
 

@@ -1,6 +1,6 @@
 #pragma once
 // What a daemon asks of its trainer process and what comes back, as plain structs, and their one
-// encoding: a small JSON header beside descriptors (model/trainer_frame.h). Model files and text
+// encoding: a small JSON header beside descriptors (model/process/trainer_frame.h). Model files and text
 // are descriptors that the daemon opened; vectors are sealed memory files. Decoding checks every
 // kind, bound and length; it trusts neither side.
 
@@ -14,8 +14,8 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "model/language_model.h"
-#include "model/model_files.h"
-#include "model/trainer_frame.h"
+#include "model/files/model_files.h"
+#include "model/process/trainer_frame.h"
 
 namespace freshet {
 

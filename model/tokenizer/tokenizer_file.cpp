@@ -1,4 +1,4 @@
-#include "model/tokenizer_file.h"
+#include "model/tokenizer/tokenizer_file.h"
 
 #include <algorithm>
 #include <optional>

@@ -1,4 +1,4 @@
-#include "model/trainer_process.h"
+#include "model/process/trainer_process.h"
 
 #include <signal.h>
 #include <sys/epoll.h>
@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "model/trainer_spawn.h"
+#include "model/process/trainer_spawn.h"
 
 namespace freshet {
 namespace {

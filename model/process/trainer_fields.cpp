@@ -1,4 +1,4 @@
-#include "model/trainer_fields.h"
+#include "model/process/trainer_fields.h"
 
 #include <optional>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "model/trainer_spawn.h"
+#include "model/process/trainer_spawn.h"
 
 #include <fcntl.h>
 #include <linux/close_range.h>

@@ -4,10 +4,10 @@
 
 #include "base/json.h"
 #include "base/limits.h"
-#include "model/bpe.h"
-#include "model/byte_level.h"
-#include "model/tokenizer.h"
-#include "model/utf8.h"
+#include "model/tokenizer/bpe.h"
+#include "model/tokenizer/byte_level.h"
+#include "model/tokenizer/tokenizer.h"
+#include "model/tokenizer/utf8.h"
 
 namespace freshet {
 namespace {

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "model/bpe.h"
+#include "model/tokenizer/bpe.h"
 
 namespace freshet {
 

@@ -1,11 +1,11 @@
-#include "model/model_files.h"
+#include "model/files/model_files.h"
 
 #include <array>
 #include <filesystem>
 
 #include "crypto/digest.h"
 #include "model/model_config.h"
-#include "model/tokenizer.h"
+#include "model/tokenizer/tokenizer.h"
 
 namespace freshet {
 namespace {
