@@ -43,7 +43,7 @@ Result<TextOpened> TorchBackend::open_text(OpenText request, const OnProgress& o
     on_progress(i + 1, request.files.size());
   }
   TRY_ASSIGN(Corpus corpus, make_corpus(model->tokenizer, documents, request.heldout_share, request.window));
-  TextOpened reply{request.id, corpus.train_bytes, corpus.heldout_bytes, corpus.train.size(), corpus.heldout.size()};
+  TextOpened reply{request.id, corpus.train.bytes, corpus.heldout.bytes, corpus.train.size(), corpus.heldout.size()};
   corpora_.insert_or_assign(request.corpus, std::move(corpus));
   return reply;
 }
@@ -51,14 +51,15 @@ Result<TextOpened> TorchBackend::open_text(OpenText request, const OnProgress& o
 Result<Finetuned> TorchBackend::finetune(const Finetune& request, const OnProgress& on_progress) {
   TRY_ASSIGN(const LoadedModel* model, this->model(request.slot));
   TRY_ASSIGN(const Corpus* corpus, this->corpus(request.corpus));
-  return freshet::finetune(model->llama, request.plan, request.adapter, corpus->train, step_done(on_progress));
+  return freshet::finetune(model->llama, request.plan, request.adapter, corpus->train.ids, step_done(on_progress));
 }
 
 Result<Evaluation> TorchBackend::evaluate(const Evaluate& request, const OnProgress& on_progress) {
   TRY_ASSIGN(const LoadedModel* model, this->model(request.slot));
   TRY_ASSIGN(const Corpus* corpus, this->corpus(request.corpus));
-  std::span<const TokenId> tokens = request.heldout ? corpus->heldout : corpus->train;
-  std::uint64_t bytes = request.heldout ? corpus->heldout_bytes : corpus->train_bytes;
+  const TokenStream& stream = request.heldout ? corpus->heldout : corpus->train;
+  std::span<const TokenId> tokens = stream.ids;
+  std::uint64_t bytes = stream.bytes;
   if (request.tokens_max > 0 && tokens.size() > request.tokens_max) {
     bytes = bytes * request.tokens_max / tokens.size();  // the share of the bytes, to a token's length
     tokens = tokens.first(request.tokens_max);
@@ -71,7 +72,7 @@ Result<Finetuned> TorchBackend::distill(const Distill& request, const OnProgress
   TRY_ASSIGN(const LoadedModel* teacher, model(request.teacher));
   TRY_ASSIGN(const Corpus* corpus, this->corpus(request.corpus));
   return freshet::distill(student->llama, {teacher->llama, request.teacher_spec, request.teacher_adapter}, request.plan,
-                          corpus->train, step_done(on_progress));
+                          corpus->train.ids, step_done(on_progress));
 }
 
 }  // namespace freshet

@@ -26,7 +26,7 @@ const Digest& LocalModel::digest() const { return state_->model.digest; }
 std::uint64_t LocalModel::parameters() const { return state_->model.parameters; }
 
 Result<Finetuned> LocalModel::finetune(const FinetunePlan& plan, const std::vector<float>& adapter, const Corpus& corpus) {
-  return freshet::finetune(state_->model.llama, plan, adapter, corpus.train, {});
+  return freshet::finetune(state_->model.llama, plan, adapter, corpus.train.ids, {});
 }
 
 Result<Evaluation> LocalModel::evaluate(const AdapterSpec& spec, const std::vector<float>& adapter,

@@ -78,8 +78,8 @@ Result<Measured> by_document(LocalModel& model, const LoadedAdapter& adapter, st
 Result<Measured> by_heldout(LocalModel& model, const LoadedAdapter& adapter, std::span<const Document> documents,
                             const Flags& flags) {
   TRY_ASSIGN(const Corpus corpus, make_corpus(model.tokenizer(), documents, flags.heldout, flags.window));
-  TRY_ASSIGN(const Evaluation evaluation, model.evaluate(adapter.spec, adapter.values, corpus.heldout,
-                                                   corpus.heldout_bytes, flags.window));
+  TRY_ASSIGN(const Evaluation evaluation, model.evaluate(adapter.spec, adapter.values, corpus.heldout.ids,
+                                                   corpus.heldout.bytes, flags.window));
   return Measured{documents.size(), evaluation};
 }
 

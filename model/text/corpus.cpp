@@ -113,13 +113,13 @@ std::size_t first_short_heldout(std::span<const Document> documents, double shar
   return first;
 }
 
-void append(const Tokenizer& tokenizer, std::string_view text, std::vector<TokenId>& ids,
-            std::uint64_t& bytes) {
+void append(const Tokenizer& tokenizer, std::string_view text, TokenStream& stream) {
   if (text.empty()) return;
+  std::vector<TokenId> ids;
   if (tokenizer.bos_id() >= 0) ids.push_back(tokenizer.bos_id());
   const std::vector<TokenId> more = tokenizer.encode(text, false);
   ids.insert(ids.end(), more.begin(), more.end());
-  bytes += text.size();
+  stream.append(ids, {}, text.size());
 }
 
 }  // namespace
@@ -179,8 +179,8 @@ Result<Corpus> make_corpus(const Tokenizer& tokenizer, std::span<const Document>
     const std::size_t cut = is_long(text)       ? cut_of(text, heldout_share)
                             : i < first_heldout ? text.size()
                                                 : 0;
-    append(tokenizer, text.substr(0, cut), corpus.train, corpus.train_bytes);
-    append(tokenizer, text.substr(cut), corpus.heldout, corpus.heldout_bytes);
+    append(tokenizer, text.substr(0, cut), corpus.train);
+    append(tokenizer, text.substr(cut), corpus.heldout);
   }
   const std::size_t needed = static_cast<std::size_t>(window) + 1;
   if (corpus.train.size() < needed)

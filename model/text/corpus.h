@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "model/files/model_files.h"
+#include "model/text/token_stream.h"
 #include "model/tokenizer/tokenizer.h"
 
 namespace freshet {
@@ -30,8 +31,7 @@ Result<std::vector<Document>> split_documents(std::string_view text, std::string
 
 // The text of a node: what trains and what is held out.
 struct Corpus {
-  std::vector<TokenId> train, heldout;  // documents one after another, each with BOS before it
-  std::uint64_t train_bytes = 0, heldout_bytes = 0;
+  TokenStream train, heldout;  // each document with BOS before it
 };
 
 // Holds out the last `heldout_share` of the bytes of every document that has at least 20 lines, else the last documents

@@ -171,8 +171,8 @@ Result<std::vector<double>> measure(LanguageModel& model, const std::vector<Flee
   const AdapterSpec spec{plan.campaign.lora.rank, plan.campaign.lora.alpha, plan.campaign.lora.targets};
   TRY(over_nodes(nodes.size(), plan.threads, [&](std::size_t node) -> Result<void> {
     const Corpus& corpus = nodes[node].corpus;
-    TRY_ASSIGN(const Evaluation measured, model.evaluate(spec, adapters[adapters.size() == 1 ? 0 : node], corpus.heldout,
-                                                   corpus.heldout_bytes, plan.campaign.training.window));
+    TRY_ASSIGN(const Evaluation measured, model.evaluate(spec, adapters[adapters.size() == 1 ? 0 : node], corpus.heldout.ids,
+                                                   corpus.heldout.bytes, plan.campaign.training.window));
     found[node] = measured.bits_per_byte();
     return {};
   }));

@@ -45,10 +45,10 @@ Corpus speaker_corpus(const Tokenizer& tokenizer, const Speaker& speaker) {
   }
   Corpus corpus;
   const std::size_t train = tokens.size() - tokens.size() / 10;
-  corpus.train.assign(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(train));
-  corpus.heldout.assign(tokens.begin() + static_cast<std::ptrdiff_t>(train), tokens.end());
-  corpus.train_bytes = tokens.empty() ? 0 : speaker.bytes() * train / tokens.size();
-  corpus.heldout_bytes = speaker.bytes() - corpus.train_bytes;
+  const std::uint64_t bytes = speaker.bytes();
+  const std::uint64_t train_bytes = tokens.empty() ? 0 : bytes * train / tokens.size();
+  corpus.train.append(std::span(tokens).first(train), {}, train_bytes);
+  corpus.heldout.append(std::span(tokens).subspan(train), {}, bytes - train_bytes);
   return corpus;
 }
 

@@ -18,7 +18,8 @@ struct Speaker {
 // By falling bytes(), then by name. Empty where nobody speaks.
 std::vector<Speaker> split_speakers(std::string_view play);
 
-// Every utterance encoded with BOS, joined; the last tenth of the tokens is held out. Bytes are shared out by tokens.
+// Every utterance encoded with BOS, joined to one document; the last tenth of the tokens is held out. Bytes are shared out
+// by tokens.
 Corpus speaker_corpus(const Tokenizer& tokenizer, const Speaker& speaker);
 
 }  // namespace freshet

@@ -23,8 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto corpus = make_corpus(bytes, *documents, share, 1);
   if (!corpus) return 0;
-  CHECK(corpus->train_bytes + corpus->heldout_bytes == total, "{} {} {}", corpus->train_bytes,
-        corpus->heldout_bytes, total);
+  CHECK(corpus->train.bytes + corpus->heldout.bytes == total, "{} {} {}", corpus->train.bytes,
+        corpus->heldout.bytes, total);
+  check_stream(corpus->train);
+  check_stream(corpus->heldout);
   CHECK(share > 0 || corpus->heldout.empty());
   return 0;
 }

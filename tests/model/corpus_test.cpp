@@ -20,13 +20,15 @@ Tokenizer byte_tokenizer() {
   return std::move(*Tokenizer::parse(*train_byte_level_bpe({}, 259), "bytes"));
 }
 
-std::vector<std::string> texts_of(const Tokenizer& tokenizer, const std::vector<TokenId>& ids) {
+// Of each document, without its BOS.
+std::vector<std::string> texts_of(const Tokenizer& tokenizer, const TokenStream& stream) {
+  check_stream(stream);
   std::vector<std::string> texts;
-  for (TokenId id : ids) {
-    if (id == 1)
-      texts.emplace_back();
-    else
-      texts.back() += tokenizer.decode(std::vector<TokenId>{id});
+  for (std::size_t i = 0; i < stream.starts.size(); ++i) {
+    const std::size_t start = stream.starts[i];
+    EXPECT_EQ(stream.ids[start], tokenizer.bos_id());
+    texts.push_back(
+        tokenizer.decode(std::span(stream.ids).subspan(start, stream.end_of(i) - start)));
   }
   return texts;
 }
@@ -115,8 +117,8 @@ TEST(Corpus, HoldsOutTheTailOfLongDocumentsAtALineEnd) {
     EXPECT_LE(heldout[i].size(), documents[i].text.size() / 10 + 1);
     EXPECT_GE(heldout[i].size() + 9, documents[i].text.size() / 10);
   }
-  EXPECT_EQ(corpus->train_bytes, train[0].size() + train[1].size());
-  EXPECT_EQ(corpus->heldout_bytes, heldout[0].size() + heldout[1].size());
+  EXPECT_EQ(corpus->train.bytes, train[0].size() + train[1].size());
+  EXPECT_EQ(corpus->heldout.bytes, heldout[0].size() + heldout[1].size());
 }
 
 TEST(Corpus, HoldsOutTheLastOfShortDocuments) {
@@ -127,8 +129,8 @@ TEST(Corpus, HoldsOutTheLastOfShortDocuments) {
   ASSERT_TRUE(corpus) << corpus.error().what;
   EXPECT_EQ(texts_of(tokenizer, corpus->heldout), (std::vector<std::string>{"text 8", "text 9"}));
   EXPECT_EQ(texts_of(tokenizer, corpus->train).size(), 8u);
-  EXPECT_EQ(corpus->heldout_bytes, 12u);
-  EXPECT_EQ(corpus->train_bytes, 48u);
+  EXPECT_EQ(corpus->heldout.bytes, 12u);
+  EXPECT_EQ(corpus->train.bytes, 48u);
 }
 
 TEST(Corpus, KeepsOneShortDocumentForTraining) {
@@ -145,7 +147,7 @@ TEST(Corpus, HoldsOutNothingForAShareOfZero) {
   const std::vector<Document> documents = {{lines(30, "line ")}, {"short"}};
   const auto corpus = make_corpus(tokenizer, documents, 0, 8);
   EXPECT_TRUE(corpus->heldout.empty());
-  EXPECT_EQ(corpus->train_bytes, documents[0].text.size() + 5);
+  EXPECT_EQ(corpus->train.bytes, documents[0].text.size() + 5);
 }
 
 TEST(Corpus, NeedsAWindowOfTrainingText) {

@@ -37,7 +37,7 @@ class ToyModel final : public LanguageModel {
     TRY_ASSIGN(const Layout whole, adapter_layout(config_, plan.adapter));
     const Layout phase = phase_layout(whole, plan.train_a, plan.train_b);
     Finetuned tuned{adapter, 0, 0, 0};
-    scatter_add(whole, phase, std::vector<float>(phase.size, 0.001f * static_cast<float>(corpus.train[0])), tuned.adapter);
+    scatter_add(whole, phase, std::vector<float>(phase.size, 0.001f * static_cast<float>(corpus.train.ids[0])), tuned.adapter);
     return tuned;
   }
   Result<Evaluation> evaluate(const AdapterSpec&, const std::vector<float>& adapter, std::span<const TokenId>,
@@ -62,7 +62,7 @@ FleetPlan toy_plan(Method method, std::uint32_t rounds) {
 
 std::vector<FleetNode> toy_nodes() {
   std::vector<FleetNode> nodes(3);
-  for (int i = 0; i < 3; ++i) nodes[static_cast<std::size_t>(i)] = {std::to_string(i), {{10 * (i + 1)}, {1}, 1, 1}};
+  for (int i = 0; i < 3; ++i) nodes[static_cast<std::size_t>(i)] = {std::to_string(i), {{{10 * (i + 1)}, {}, {0}, 1}, {{1}, {}, {0}, 1}}};
   return nodes;
 }
 
