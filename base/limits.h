@@ -79,6 +79,10 @@ inline constexpr std::size_t kTensorDimensionsMax = 8;
 inline constexpr std::size_t kTensorBytesMax = 1024 * kGiB;
 inline constexpr int kVocabularyMax = 1 << 20;
 inline constexpr int kAdapterRankMax = 1024;
+inline constexpr std::size_t kLayersMax = 1024;
+inline constexpr std::size_t kEndIdsMax = 64;  // ids that end a text
+inline constexpr std::size_t kAdapterTargetsMax = 1024, kAdapterPatternsMax = 128;
+inline constexpr std::size_t kAdapterTargetBytesMax = 256;  // of one target or pattern
 
 // trainer process
 inline constexpr std::size_t kTrainerHeaderBytesMax = 64 * kKiB;

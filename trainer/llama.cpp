@@ -62,6 +62,11 @@ std::vector<NamedWeight> named_weights(Llama& llama) {
 }
 
 Result<Llama> load_llama(const ModelConfig& config, ByteView safetensors, const std::string& source) {
+  const bool plain = config.architecture == Architecture::kLlama && config.rope.kind == RopeScaling::Kind::kNone &&
+                     !config.qkv_bias && !config.output_bias && !config.mlp_bias;
+  if (!plain)
+    return fail(Code::kBadInput, source + ": a " + std::string(name_of(config.architecture)) +
+                                     " model or one with biases or scaled positions; the trainer runs plain Llama models");
   TRY_ASSIGN(const Safetensors file, read_safetensors(safetensors, source));
   Llama llama;
   llama.config = config;
@@ -133,13 +138,13 @@ at::Tensor hidden_states(const Llama& llama, const at::Tensor& ids, const LoraAd
     auto project = [&](const at::Tensor& input, Projection p) {
       return linear(input, layer.projections[p], lora ? lora->factors(l, p) : kNone, precision);
     };
-    at::Tensor h = rms_norm(x, layer.input_norm, config.rms_norm_eps);                               // [N,C]
+    at::Tensor h = rms_norm(x, layer.input_norm, config.norm_eps);                               // [N,C]
     at::Tensor mixed = causal_attention(project(h, kQ), project(h, kK), project(h, kV), llama.rotary, shape);
     x = x + project(mixed, kO);                                                                      // [N,C]
-    h = rms_norm(x, layer.post_norm, config.rms_norm_eps);                                           // [N,C]
+    h = rms_norm(x, layer.post_norm, config.norm_eps);                                           // [N,C]
     x = x + project(swiglu(project(h, kGate), project(h, kUp)), kDown);                              // [N,C]
   }
-  return rms_norm(x, llama.norm, config.rms_norm_eps);
+  return rms_norm(x, llama.norm, config.norm_eps);
 }
 
 at::Tensor logits_of(const Llama& llama, const at::Tensor& h, Precision precision) {

@@ -25,7 +25,8 @@ Result<void> run(Flags flags) {
   TRY_ASSIGN(const ModelFiles files, open_model_folder(flags.model));
   TRY_ASSIGN(LocalModel model, LocalModel::load(files));
   TRY_ASSIGN(const LoadedAdapter adapter, load_adapter_flag(flags.adapter, model.config()));
-  flags.plan.eos_id = model.config().eos_id;
+  const std::vector<int>& ends = model.config().eos_ids;
+  flags.plan.eos_id = ends.empty() ? -1 : ends.front();
   const std::vector<TokenId> prompt = model.tokenizer().encode(flags.prompt, true);
   TRY_ASSIGN(const Generated made, model.generate(adapter.spec, adapter.values, prompt, flags.plan));
   std::vector<TokenId> all = prompt;

@@ -44,7 +44,8 @@ Result<void> run(Flags flags) {
   flags.config.head_dim = flags.config.hidden_size / flags.config.heads;
   flags.config.tied_embeddings = true;
   flags.config.bos_id = tokenizer.bos_id();
-  flags.config.eos_id = tokenizer.eos_id();
+  flags.config.eos_ids = {};
+  if (tokenizer.eos_id() >= 0) flags.config.eos_ids = {tokenizer.eos_id()};
   flags.plan.bf16 = multiplies_bf16();
   std::uint64_t train_bytes = 0, valid_bytes = 0;
   TRY_ASSIGN(const std::vector<TokenId> train, tokens_of(tokenizer, flags.text, train_bytes));

@@ -1,5 +1,6 @@
 #include "model/process/trainer_fields.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -28,6 +29,11 @@ std::string_view checked_kind(const Json& json) {
   auto found = json.find("kind");
   return found != json.end() && found->is_string() ? found->get_ref<const std::string&>()
                                                    : std::string_view();
+}
+
+bool all_within(const std::vector<int>& values, Bounds<int> bounds) {
+  return std::all_of(values.begin(), values.end(),
+                     [&](int each) { return each >= bounds.low && each <= bounds.high; });
 }
 
 class Problem {
@@ -72,6 +78,10 @@ class Writer final : public Fields {
     bool good = values.size() <= count_and_bytes.low;
     for (const std::string& value : values) good = good && value.size() <= count_and_bytes.high;
     put(key, values, good);
+  }
+  void integers(const std::string& key, std::vector<int>& values, std::size_t count_max,
+                Bounds<int> bounds) override {
+    put(key, values, values.size() <= count_max && all_within(values, bounds));
   }
   void file(const std::string& key, OpenFile& value) override {
     put(key, trimmed(value.name), true);
@@ -163,6 +173,14 @@ class Reader final : public Fields {
     bool good = found.is_array() && found.size() <= count_and_bytes.low;
     for (std::size_t i = 0; good && i < found.size(); ++i)
       good = is_text(found[i], count_and_bytes.high);
+    take(key, values, found, good);
+  }
+  void integers(const std::string& key, std::vector<int>& values, std::size_t count_max,
+                Bounds<int> bounds) override {
+    const Json& found = find(key);
+    bool good = found.is_array() && found.size() <= count_max;
+    for (std::size_t i = 0; good && i < found.size(); ++i) good = json_holds<int>(found[i]);
+    if (good) good = all_within(found.get<std::vector<int>>(), bounds);
     take(key, values, found, good);
   }
   void file(const std::string& key, OpenFile& value) override {

@@ -32,6 +32,8 @@ class Fields {
   virtual void text(const std::string& key, std::string& value, std::size_t bytes_max) = 0;
   virtual void texts(const std::string& key, std::vector<std::string>& values,
                      Bounds<std::size_t> count_and_bytes) = 0;
+  virtual void integers(const std::string& key, std::vector<int>& values, std::size_t count_max,
+                        Bounds<int> bounds) = 0;  // of each
   virtual void file(const std::string& key, OpenFile& value) = 0;
   virtual void files(const std::string& key, std::vector<OpenFile>& values) = 0;  // of one frame
   virtual void floats(const std::string& key, std::vector<float>& values) = 0;    // bit for bit

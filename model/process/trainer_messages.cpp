@@ -19,6 +19,9 @@ constexpr Bounds<double> kNotNegative{0, 0x1p100};
 constexpr Bounds<int> kWindow{2, 1 << 20};
 constexpr Bounds<int> kSize{0, 1 << 24};
 constexpr std::array<std::string_view, 2> kSlots{"slm", "llm"};
+constexpr std::array<std::string_view, 5> kArchitectures{"llama", "mistral", "qwen2", "qwen3",
+                                                         "gpt2"};
+constexpr std::array<std::string_view, 3> kRopes{"none", "linear", "llama3"};
 constexpr std::array<Code, 6> kCodes{Code::kBadInput, Code::kRefused, Code::kUnavailable,
                                      Code::kExpired,  Code::kNoSpace, Code::kCorrupt};
 
@@ -50,17 +53,35 @@ void list(Fields& fields, Slot& slot, const char* key) {
   slot = static_cast<Slot>(index);
 }
 
+void list(Fields& fields, Architecture& architecture) {
+  auto index = static_cast<std::size_t>(architecture);
+  fields.choice("architecture", index, kArchitectures);
+  architecture = static_cast<Architecture>(index);
+}
+
+void list(Fields& fields, RopeScaling& rope) {
+  auto index = static_cast<std::size_t>(rope.kind);
+  fields.choice("rope", index, kRopes);
+  rope.kind = static_cast<RopeScaling::Kind>(index);
+  fields.real("rope_factor", rope.factor, kNotNegative);
+  fields.real("rope_low", rope.low_frequency_factor, kNotNegative);
+  fields.real("rope_high", rope.high_frequency_factor, kNotNegative);
+  fields.integer("rope_positions", rope.original_positions, kSize);
+}
+
+void list(Fields& fields, AdapterSpec& spec, const std::string& prefix) {
+  fields.integer(prefix + "rank", spec.rank, {1, limits::kAdapterRankMax});
+  fields.real(prefix + "alpha", spec.alpha, {0, 1e6});
+  fields.texts(prefix + "targets", spec.targets,
+               {limits::kAdapterTargetsMax, limits::kAdapterTargetBytesMax});
+}
+
 void list_corpus(Fields& fields, std::string& name) {
   fields.text("corpus", name, limits::kTrainerNameBytesMax);
 }
 
-void list(Fields& fields, AdapterSpec& spec, const std::string& prefix) {
-  fields.integer(prefix + "rank", spec.rank, {1, 1024});
-  fields.real(prefix + "alpha", spec.alpha, {0, 1e6});
-  fields.texts(prefix + "targets", spec.targets, {7, 32});
-}
-
 void list(Fields& fields, ModelConfig& config) {
+  list(fields, config.architecture);
   fields.integer("vocab_size", config.vocab_size, kSize);
   fields.integer("hidden_size", config.hidden_size, kSize);
   fields.integer("intermediate_size", config.intermediate_size, kSize);
@@ -69,11 +90,17 @@ void list(Fields& fields, ModelConfig& config) {
   fields.integer("kv_heads", config.kv_heads, kSize);
   fields.integer("head_dim", config.head_dim, kSize);
   fields.integer("max_positions", config.max_positions, {0, std::numeric_limits<int>::max()});
-  fields.real("rms_norm_eps", config.rms_norm_eps, kNotNegative);
+  fields.real("norm_eps", config.norm_eps, kNotNegative);
   fields.real("rope_theta", config.rope_theta, kNotNegative);
+  list(fields, config.rope);
   fields.flag("tied_embeddings", config.tied_embeddings);
+  fields.flag("qkv_bias", config.qkv_bias);
+  fields.flag("output_bias", config.output_bias);
+  fields.flag("mlp_bias", config.mlp_bias);
+  fields.flag("qk_norm", config.qk_norm);
+  fields.integers("windows", config.windows, limits::kLayersMax, kSize);
   fields.integer("bos_id", config.bos_id, {-1, 1 << 24});
-  fields.integer("eos_id", config.eos_id, {-1, 1 << 24});
+  fields.integers("eos_ids", config.eos_ids, limits::kEndIdsMax, kSize);
 }
 
 void list(Fields& fields, Finetuned& finetuned) {
@@ -118,12 +145,25 @@ void list(Fields& fields, TextPart& part) {
   fields.files("files", part.files);
 }
 
+// A file that may be missing travels as a list of none or one.
+void list_optional(Fields& fields, const char* key, OpenFile& file) {
+  std::vector<OpenFile> files;
+  if (file.fd) files.push_back(std::move(file));
+  fields.files(key, files);
+  if (files.size() > 1) return fields.refuse(key);
+  file = files.empty() ? OpenFile{} : std::move(files.front());
+}
+
 void list(Fields& fields, LoadModel& request) {
   list(fields, request.id);
   list(fields, request.slot, "slot");
-  fields.file("config", request.files.config);
-  fields.file("tokenizer", request.files.tokenizer);
-  fields.file("weights", request.files.weights);
+  list_optional(fields, "config", request.files.config);
+  list_optional(fields, "tokenizer", request.files.tokenizer);
+  fields.files("weights", request.files.weights);
+  list_optional(fields, "index", request.files.index);
+  list_optional(fields, "tokenizer_config", request.files.tokenizer_config);
+  list_optional(fields, "generation_config", request.files.generation_config);
+  list_optional(fields, "chat_template", request.files.chat_template);
   fields.integer("threads", request.threads, {0, 1024});
 }
 

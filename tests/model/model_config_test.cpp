@@ -29,11 +29,11 @@ TEST(ModelConfig, ReadsALlama) {
   EXPECT_EQ(config->head_dim, 8);
   EXPECT_EQ(config->vocab_size, 512);
   EXPECT_EQ(config->max_positions, 256);
-  EXPECT_FLOAT_EQ(config->rms_norm_eps, 1e-5f);
+  EXPECT_FLOAT_EQ(config->norm_eps, 1e-5f);
   EXPECT_EQ(config->rope_theta, 500000.0);
   EXPECT_TRUE(config->tied_embeddings);
   EXPECT_EQ(config->bos_id, 3);
-  EXPECT_EQ(config->eos_id, 4);
+  EXPECT_EQ(config->eos_ids, std::vector{4});
 }
 
 TEST(ModelConfig, TakesTheDefaultsOfLlamaConfig) {
@@ -47,8 +47,8 @@ TEST(ModelConfig, TakesTheDefaultsOfLlamaConfig) {
   EXPECT_EQ(config->rope_theta, 10000.0);
   EXPECT_FALSE(config->tied_embeddings);
   EXPECT_EQ(config->bos_id, 1);
-  EXPECT_EQ(config->eos_id, 2);
-  EXPECT_FLOAT_EQ(config->rms_norm_eps, 1e-6f);
+  EXPECT_EQ(config->eos_ids, std::vector{2});
+  EXPECT_FLOAT_EQ(config->norm_eps, 1e-6f);
 }
 
 TEST(ModelConfig, ReadsWhatItWrites) {
@@ -63,7 +63,7 @@ TEST(ModelConfig, ReadsWhatItWrites) {
   ASSERT_TRUE(again) << again.error().what;
   EXPECT_EQ(again->head_dim, 32);
   EXPECT_EQ(again->bos_id, -1);
-  EXPECT_EQ(again->rms_norm_eps, config->rms_norm_eps);
+  EXPECT_EQ(again->norm_eps, config->norm_eps);
   EXPECT_EQ(to_json(*again), written);
 }
 
@@ -76,19 +76,20 @@ TEST(ModelConfig, ReadsTheNewPlaceOfTheRotaryBase) {
   EXPECT_NE(parse(json).error().what.find("rope_type \"yarn\""), std::string::npos);
 }
 
-TEST(ModelConfig, TakesTheFirstOfSeveralEndIds) {
+TEST(ModelConfig, KeepsEveryEndId) {
   Json json = plain();
   json["eos_token_id"] = {7, 8};
-  EXPECT_EQ(parse(json)->eos_id, 7);
+  EXPECT_EQ(parse(json)->eos_ids, (std::vector{7, 8}));
+  EXPECT_EQ(to_json(*parse(json))["eos_token_id"], Json({7, 8}));
+  json["eos_token_id"] = nullptr;
+  EXPECT_TRUE(parse(json)->eos_ids.empty());
 }
 
 TEST(ModelConfig, RefusesByNameWhatIsNotImplemented) {
   const std::pair<const char*, Json> options[] = {
-      {"model_type", "mistral"},
+      {"model_type", "bert"},
       {"hidden_act", "gelu"},
-      {"attention_bias", true},
-      {"mlp_bias", true},
-      {"rope_scaling", {{"type", "linear"}, {"factor", 2.0}}},
+      {"rope_scaling", {{"type", "dynamic"}, {"factor", 2.0}}},
       {"sliding_window", 4096},
       {"quantization_config", {{"bits", 4}}},
       {"partial_rotary_factor", 0.5},

@@ -42,7 +42,7 @@ inline at::Tensor logits(const Llama& llama, const at::Tensor& ids, const Adapte
       at::Tensor split = y.reshape({batch, time, count, config.head_dim}).transpose(1, 2);
       return count == config.heads ? split : split.repeat_interleave(config.heads / count, 1);
     };
-    at::Tensor h = rms_norm(x, wide(layer.input_norm), config.rms_norm_eps);
+    at::Tensor h = rms_norm(x, wide(layer.input_norm), config.norm_eps);
     const at::Tensor q = rotate(heads(project(h, kQ), config.heads), config.rope_theta);
     const at::Tensor k = rotate(heads(project(h, kK), config.kv_heads), config.rope_theta);
     const at::Tensor v = heads(project(h, kV), config.kv_heads);
@@ -50,11 +50,11 @@ inline at::Tensor logits(const Llama& llama, const at::Tensor& ids, const Adapte
     scores = scores + at::full({time, time}, -1e30, at::kDouble).triu(1);
     const at::Tensor mixed = at::matmul(at::softmax(scores, -1), v).transpose(1, 2).reshape({batch * time, -1});
     x = x + project(mixed, kO);
-    h = rms_norm(x, wide(layer.post_norm), config.rms_norm_eps);
+    h = rms_norm(x, wide(layer.post_norm), config.norm_eps);
     const at::Tensor gate = project(h, kGate);
     x = x + project(gate * at::sigmoid(gate) * project(h, kUp), kDown);
   }
-  return at::matmul(rms_norm(x, wide(llama.norm), config.rms_norm_eps), wide(llama.head).t());
+  return at::matmul(rms_norm(x, wide(llama.norm), config.norm_eps), wide(llama.head).t());
 }
 
 }  // namespace freshet::reference

@@ -96,10 +96,39 @@ TEST(TrainerMessages, LoadModelKeepsItsFilesApart) {
   EXPECT_EQ(read.id.value, kHuge);
   EXPECT_EQ(read.slot, Slot::kLlm);
   EXPECT_EQ(read.threads, 3);
-  EXPECT_EQ(read.files.weights.name, "model.safetensors");
+  ASSERT_EQ(read.files.weights.size(), 1u);
+  EXPECT_EQ(read.files.weights.front().name, "model.safetensors");
+  EXPECT_FALSE(read.files.is_gguf());
   EXPECT_EQ(as_text(MappedFile::of(read.files.config.fd, "c")->view()), "{ }");
   EXPECT_EQ(as_text(MappedFile::of(read.files.tokenizer.fd, "t")->view()), "12345");
-  EXPECT_EQ(as_text(MappedFile::of(read.files.weights.fd, "w")->view()), "1234567");
+  EXPECT_EQ(as_text(MappedFile::of(read.files.weights.front().fd, "w")->view()), "1234567");
+  for (const OpenFile* file : {&read.files.index, &read.files.tokenizer_config,
+                               &read.files.generation_config, &read.files.chat_template})
+    EXPECT_FALSE(file->fd);
+}
+
+TEST(TrainerMessages, LoadModelCarriesShardsAndWhatStandsBesideThem) {
+  ModelFiles files = toy_model_files();
+  files.weights.push_back(text_file("second.safetensors", "2"));
+  files.index = text_file("model.safetensors.index.json", "index");
+  files.chat_template = text_file("chat_template.jinja", "template");
+  const auto read =
+      passed_on_as<LoadModel>(LoadModel{RequestId{1}, Slot::kSlm, std::move(files), 1});
+  ASSERT_EQ(read.files.weights.size(), 2u);
+  EXPECT_EQ(read.files.weights[1].name, "second.safetensors");
+  EXPECT_EQ(as_text(MappedFile::of(read.files.weights[1].fd, "w")->view()), "2");
+  EXPECT_EQ(as_text(MappedFile::of(read.files.index.fd, "i")->view()), "index");
+  EXPECT_EQ(as_text(MappedFile::of(read.files.chat_template.fd, "t")->view()), "template");
+  EXPECT_FALSE(read.files.tokenizer_config.fd);
+}
+
+TEST(TrainerMessages, LoadModelOfAGgufHasNoConfig) {
+  ModelFiles files;
+  files.weights.push_back(text_file("model.gguf", "GGUF"));
+  const auto read =
+      passed_on_as<LoadModel>(LoadModel{RequestId{1}, Slot::kSlm, std::move(files), 1});
+  EXPECT_TRUE(read.files.is_gguf());
+  EXPECT_EQ(read.files.weights.size(), 1u);
 }
 
 TEST(TrainerMessages, FinetuneComesBackBitForBit) {
@@ -150,18 +179,31 @@ TEST(TrainerMessages, EvaluateAndDistillComeBack) {
 }
 
 TEST(TrainerMessages, RepliesComeBack) {
-  ModelLoaded loaded{
-      RequestId{1}, Slot::kLlm, {1, 2, 3, 4, 5, 6, 7, 8, 1e-6f, 5e5, true, -1, 9}, kHuge, {}};
+  ModelLoaded loaded{RequestId{1}, Slot::kLlm, {}, kHuge, {}};
+  loaded.config = {.architecture = Architecture::kQwen3,
+                   .vocab_size = 1,
+                   .hidden_size = 2,
+                   .intermediate_size = 3,
+                   .layers = 4,
+                   .heads = 5,
+                   .kv_heads = 6,
+                   .head_dim = 7,
+                   .max_positions = 8,
+                   .norm_eps = 1e-6f,
+                   .rope_theta = 5e5,
+                   .rope = {RopeScaling::Kind::kLlama3, 8, 1.5, 4.5, 99},
+                   .tied_embeddings = true,
+                   .qkv_bias = true,
+                   .output_bias = true,
+                   .mlp_bias = true,
+                   .qk_norm = true,
+                   .windows = {0, 10, 0, 11},
+                   .bos_id = -1,
+                   .eos_ids = {9, 12}};
   loaded.digest[31] = 0xab;
   const auto model = answered_as<ModelLoaded>(loaded);
   EXPECT_EQ(model.slot, Slot::kLlm);
-  EXPECT_EQ(model.config.vocab_size, 1);
-  EXPECT_EQ(model.config.max_positions, 8);
-  EXPECT_EQ(model.config.rms_norm_eps, 1e-6f);
-  EXPECT_EQ(model.config.rope_theta, 5e5);
-  EXPECT_TRUE(model.config.tied_embeddings);
-  EXPECT_EQ(model.config.bos_id, -1);
-  EXPECT_EQ(model.config.eos_id, 9);
+  EXPECT_EQ(model.config, loaded.config);
   EXPECT_EQ(model.parameters, kHuge);
   EXPECT_EQ(model.digest, loaded.digest);
 
