@@ -83,6 +83,9 @@ inline constexpr std::size_t kLayersMax = 1024;
 inline constexpr std::size_t kEndIdsMax = 64;  // ids that end a text
 inline constexpr std::size_t kAdapterTargetsMax = 1024, kAdapterPatternsMax = 128;
 inline constexpr std::size_t kAdapterTargetBytesMax = 256;  // of one target or pattern
+inline constexpr std::size_t kModelShardsMax = 100;  // files of one model's weights
+inline constexpr std::size_t kGgufTensorsMax = 1 << 20, kGgufMetadataMax = 1 << 16, kGgufDimensionsMax = 4;
+inline constexpr std::size_t kGgufAlignmentMax = 1 << 16;
 
 // trainer process
 inline constexpr std::size_t kTrainerHeaderBytesMax = 64 * kKiB;
@@ -96,5 +99,6 @@ static_assert(kSilenceMs >= 3 * kHeartbeatMs, "two lost heartbeats must not make
 static_assert(kTextBytesMax * 4 < kFrameBytesMax, "a message with a few strings must fit into a frame");
 static_assert(kTrainerFrameFilesMax * (kTrainerNameBytesMax + 3) < kTrainerHeaderBytesMax,
               "a frame full of file names must fit into its header");
+static_assert(kModelShardsMax + 6 <= kTrainerFrameFilesMax, "a model's files must fit into one frame");
 
 }  // namespace freshet::limits

@@ -20,8 +20,8 @@ Result<LoadedModel> load_model(const ModelFiles& files) {
   TRY_ASSIGN(const std::string tokenizer_text, text_of(files.tokenizer));
   TRY_ASSIGN(Tokenizer tokenizer, Tokenizer::parse(tokenizer_text, files.tokenizer.name));
   TRY(check_tokenizer_matches(config, tokenizer));
-  TRY_ASSIGN(const MappedFile weights, MappedFile::of(files.weights.fd, files.weights.name));
-  TRY_ASSIGN(Llama llama, load_llama(config, weights.view(), files.weights.name));
+  TRY_ASSIGN(const MappedFile weights, MappedFile::of(files.weights.front().fd, files.weights.front().name));
+  TRY_ASSIGN(Llama llama, load_llama(config, weights.view(), files.weights.front().name));
   TRY_ASSIGN(const Digest digest, model_digest(files));
   std::uint64_t parameters = 0;
   for (const NamedWeight& weight : named_weights(llama)) parameters += static_cast<std::uint64_t>(weight.tensor->numel());

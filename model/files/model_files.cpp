@@ -3,7 +3,9 @@
 #include <array>
 #include <filesystem>
 
+#include "base/limits.h"
 #include "crypto/digest.h"
+#include "model/files/shard_index.h"
 #include "model/model_config.h"
 #include "model/tokenizer/tokenizer.h"
 
@@ -11,53 +13,117 @@ namespace freshet {
 namespace {
 
 constexpr std::string_view kHolds =
-    "a model folder holds config.json, tokenizer.json and model.safetensors, as Hugging Face "
-    "writes them";
+    "a model folder holds config.json, tokenizer.json and model.safetensors (or its shards with "
+    "model.safetensors.index.json), as Hugging Face writes them, or one .gguf file";
+constexpr const char* kIndex = "model.safetensors.index.json";
 
 bool stands(const Path& path) {
   std::error_code ignored;
   return std::filesystem::exists(path, ignored);
 }
 
-Result<OpenFile> open_one(const Path& folder, const char* name) {
+Result<OpenFile> open_one(const Path& folder, const std::string& name) {
   const Path path = folder / name;
-  if (!stands(path)) {
-    if (stands(folder / (std::string(name) + ".index.json")))
-      return fail(
-          Code::kBadInput,
-          folder.string() + ": the weights are sharded (" + name +
-              ".index.json), which is not supported; save the model as one model.safetensors");
+  if (!stands(path))
     return fail(Code::kBadInput, folder.string() + ": no " + name + "; " + std::string(kHolds));
-  }
   OpenFile file;
   file.name = path.string();
   TRY_ASSIGN(file.fd, open_for_reading(path));
   return file;
 }
 
+Result<OpenFile> open_if_there(const Path& folder, const std::string& name) {
+  if (!stands(folder / name)) return OpenFile{};
+  return open_one(folder, name);
+}
+
+bool is_gguf_name(const Path& path) { return path.extension() == ".gguf"; }
+
+Result<ModelFiles> open_gguf(const Path& path) {
+  ModelFiles files;
+  TRY_ASSIGN(OpenFile file, open_one(path.parent_path(), path.filename().string()));
+  files.weights.push_back(std::move(file));
+  return files;
+}
+
+// The one .gguf file of a folder that has no config.json; "" where there is none.
+Result<Path> find_gguf(const Path& folder) {
+  Path found;
+  std::error_code error;
+  std::filesystem::directory_iterator entries(folder, error), end;
+  for (; !error && entries != end; entries.increment(error)) {
+    if (!is_gguf_name(entries->path())) continue;
+    if (!found.empty())
+      return fail(Code::kBadInput, folder.string() + ": more than one .gguf file; name one (" +
+                                       entries->path().string() + ")");
+    found = entries->path();
+  }
+  return found;
+}
+
+Result<void> open_weights(const Path& folder, ModelFiles& files) {
+  if (!stands(folder / "model.safetensors") && stands(folder / kIndex)) {
+    TRY_ASSIGN(files.index, open_one(folder, kIndex));
+    TRY_ASSIGN(const std::string text, read_small_file(files.index));
+    TRY_ASSIGN(const ShardIndex index, parse_shard_index(text, files.index.name));
+    for (const std::string& shard : index.shards) {
+      TRY_ASSIGN(OpenFile file, open_one(folder, shard));
+      files.weights.push_back(std::move(file));
+    }
+    return {};
+  }
+  TRY_ASSIGN(OpenFile file, open_one(folder, "model.safetensors"));
+  files.weights.push_back(std::move(file));
+  return {};
+}
+
 }  // namespace
 
 Result<ModelFiles> open_model_folder(const Path& folder) {
   std::error_code ignored;
+  if (std::filesystem::is_regular_file(folder, ignored) && is_gguf_name(folder))
+    return open_gguf(folder);
   if (!std::filesystem::is_directory(folder, ignored))
     return fail(Code::kBadInput, folder.string() + ": no such folder; " + std::string(kHolds));
+  if (!stands(folder / "config.json")) {
+    TRY_ASSIGN(const Path gguf, find_gguf(folder));
+    if (!gguf.empty()) return open_gguf(gguf);
+  }
   ModelFiles files;
   TRY_ASSIGN(files.config, open_one(folder, "config.json"));
   TRY_ASSIGN(files.tokenizer, open_one(folder, "tokenizer.json"));
-  TRY_ASSIGN(files.weights, open_one(folder, "model.safetensors"));
+  TRY(open_weights(folder, files));
+  TRY_ASSIGN(files.tokenizer_config, open_if_there(folder, "tokenizer_config.json"));
+  TRY_ASSIGN(files.generation_config, open_if_there(folder, "generation_config.json"));
+  TRY_ASSIGN(files.chat_template, open_if_there(folder, "chat_template.jinja"));
   return files;
 }
 
 Result<Digest> model_digest(const ModelFiles& files) {
   Hasher hasher;
   hasher.update(as_bytes("freshet/model/v1"));
-  for (const OpenFile* file : {&files.config, &files.tokenizer, &files.weights}) {
-    TRY_ASSIGN(const MappedFile mapped, MappedFile::of(file->fd, file->name));
+  const auto add = [&](const OpenFile& file) -> Result<void> {
+    TRY_ASSIGN(const MappedFile mapped, MappedFile::of(file.fd, file.name));
     const std::array<std::uint64_t, 1> size = {mapped.view().size()};
     hasher.update(as_bytes(std::span<const std::uint64_t>(size)));
     hasher.update(mapped.view());
+    return {};
+  };
+  if (!files.is_gguf()) {
+    TRY(add(files.config));
+    TRY(add(files.tokenizer));
   }
+  for (const OpenFile& file : files.weights) TRY(add(file));
   return hasher.finish();
+}
+
+Result<std::string> read_small_file(const OpenFile& file) {
+  TRY_ASSIGN(const MappedFile mapped, MappedFile::of(file.fd, file.name));
+  if (mapped.view().size() > limits::kSmallFileBytesMax)
+    return fail(Code::kBadInput, file.name + ": larger than the " +
+                                     std::to_string(limits::kSmallFileBytesMax) +
+                                     " bytes that such a file may have");
+  return std::string(as_text(mapped.view()));
 }
 
 Result<void> check_tokenizer_matches(const ModelConfig& config, const Tokenizer& tokenizer) {

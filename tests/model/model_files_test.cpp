@@ -33,12 +33,49 @@ TEST(ModelFiles, SaysWhichFileIsMissing) {
             std::string::npos);
 }
 
-TEST(ModelFiles, RefusesShardedWeightsByName) {
+TEST(ModelFiles, OpensShardsAndNamesTheMissingOne) {
   const TempFolder folder;
   put(folder, "config.json", "{}");
   put(folder, "tokenizer.json", "[]");
-  put(folder, "model.safetensors.index.json", "{}");
-  EXPECT_NE(open_model_folder(folder.path()).error().what.find("sharded"), std::string::npos);
+  put(folder, "model.safetensors.index.json", R"({"weight_map": {"x": "b.st", "y": "a.st"}})");
+  put(folder, "b.st", "2");
+  const auto missing = open_model_folder(folder.path());
+  ASSERT_FALSE(missing);
+  EXPECT_NE(missing.error().what.find("no a.st"), std::string::npos) << missing.error().what;
+  put(folder, "a.st", "1");
+  put(folder, "chat_template.jinja", "t");
+  const auto files = open_model_folder(folder.path());
+  ASSERT_TRUE(files) << files.error().what;
+  ASSERT_EQ(files->weights.size(), 2u);
+  EXPECT_EQ(files->weights[0].name, (folder / "a.st").string());
+  EXPECT_TRUE(files->index.fd && files->chat_template.fd);
+  EXPECT_FALSE(files->tokenizer_config.fd || files->generation_config.fd || files->is_gguf());
+}
+
+TEST(ModelFiles, TakesOneGgufByItsNameOrItsFolder) {
+  const TempFolder folder;
+  put(folder, "one.gguf", "1");
+  for (const Path& path : {folder.path(), folder / "one.gguf"}) {
+    const auto files = open_model_folder(path);
+    ASSERT_TRUE(files) << files.error().what;
+    EXPECT_TRUE(files->is_gguf());
+    ASSERT_EQ(files->weights.size(), 1u);
+    EXPECT_EQ(files->weights[0].name, (folder / "one.gguf").string());
+  }
+  put(folder, "two.gguf", "2");
+  EXPECT_NE(open_model_folder(folder.path()).error().what.find("more than one .gguf"),
+            std::string::npos);
+  EXPECT_NE(*model_digest(*open_model_folder(folder / "one.gguf")),
+            *model_digest(*open_model_folder(folder / "two.gguf")));
+  put_model(folder);  // a folder of Hugging Face's form is that, whatever else lies in it
+  EXPECT_FALSE(open_model_folder(folder.path())->is_gguf());
+}
+
+TEST(ModelFiles, DigestOfThreeFilesStaysWhatItWas) {
+  const TempFolder folder;
+  put_model(folder);
+  EXPECT_EQ(to_hex(*model_digest(*open_model_folder(folder.path()))),
+            "2bbf134a9dbc365f731525767715c48251acca6c455ce1c16731f245e1374b0f");
 }
 
 TEST(ModelFiles, DigestChangesWithEveryFileAndEveryBorder) {

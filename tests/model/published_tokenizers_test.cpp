@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "model/model_config.h"
 #include "model/files/model_files.h"
-#include "model/files/safetensors.h"
+#include "model/files/weights.h"
 #include "model/tokenizer/tokenizer.h"
 #include "tests/model/shared_folder.h"
 
@@ -62,10 +62,9 @@ TEST(PublishedTokenizers, ModelsOpenAndFitTheirTokenizers) {
     ASSERT_TRUE(config) << config.error().what;
     ASSERT_TRUE(tokenizer) << tokenizer.error().what;
     EXPECT_TRUE(check_tokenizer_matches(*config, *tokenizer)) << name;
-    const auto weights = MappedFile::of(files->weights.fd, files->weights.name);
-    const auto tensors = read_safetensors(weights->view(), files->weights.name);
-    ASSERT_TRUE(tensors) << tensors.error().what;
-    const TensorView* embedding = tensors->find("model.embed_tokens.weight");
+    const auto weights = Weights::open(*files);
+    ASSERT_TRUE(weights) << weights.error().what;
+    const WeightView* embedding = weights->find("model.embed_tokens.weight");
     ASSERT_NE(embedding, nullptr);
     EXPECT_EQ(embedding->shape,
               (std::vector<std::int64_t>{config->vocab_size, config->hidden_size}));

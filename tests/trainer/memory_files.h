@@ -21,8 +21,11 @@ inline OpenFile text_file(std::string name, std::string_view text) {
 }
 
 inline ModelFiles toy_model_files() {
-  return {text_file("config.json", "{ }"), text_file("tokenizer.json", "12345"),
-          text_file("model.safetensors", "1234567")};
+  ModelFiles files;
+  files.config = text_file("config.json", "{ }");
+  files.tokenizer = text_file("tokenizer.json", "12345");
+  files.weights.push_back(text_file("model.safetensors", "1234567"));
+  return files;
 }
 
 }  // namespace freshet

@@ -19,7 +19,7 @@ Result<std::string> content(const OpenFile& file) {
 Result<ModelLoaded> ToyBackend::load_model(LoadModel request, const OnProgress&) {
   TRY_ASSIGN(const std::string config, content(request.files.config));
   TRY_ASSIGN(const std::string tokenizer, content(request.files.tokenizer));
-  TRY_ASSIGN(const std::string weights, content(request.files.weights));
+  TRY_ASSIGN(const std::string weights, content(request.files.weights.front()));
   ModelLoaded reply{};
   reply.slot = request.slot;
   reply.config.hidden_size = static_cast<int>(config.size());
