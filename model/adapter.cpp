@@ -1,47 +1,105 @@
 #include "model/adapter.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
+#include <optional>
+#include <set>
+#include <string_view>
 
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/rng.h"
+#include "model/module_patterns.h"
+#include "model/modules.h"
 
 namespace freshet {
 namespace {
 
-struct Module {
-  std::string_view target, path;  // "q_proj", "self_attn.q_proj"
-  int in, out;
+// What a spec says of one module.
+struct ModuleLora {
+  int rank;
+  float scale;
 };
 
-std::array<Module, 7> modules_of(const ModelConfig& config) {
-  const int hidden = config.hidden_size, inner = config.intermediate_size;
-  const int queries = config.heads * config.head_dim, keys = config.kv_heads * config.head_dim;
-  return {{
-      {"q_proj", "self_attn.q_proj", hidden, queries},
-      {"k_proj", "self_attn.k_proj", hidden, keys},
-      {"v_proj", "self_attn.v_proj", hidden, keys},
-      {"o_proj", "self_attn.o_proj", queries, hidden},
-      {"gate_proj", "mlp.gate_proj", hidden, inner},
-      {"up_proj", "mlp.up_proj", hidden, inner},
-      {"down_proj", "mlp.down_proj", inner, hidden},
-  }};
+struct Patterns {
+  ModulePatterns ranks, alphas;
+};
+
+template <class T>
+Result<ModulePatterns> compiled(const std::vector<std::pair<std::string, T>>& values) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : values) keys.push_back(key);
+  return ModulePatterns::compile(keys);
 }
 
-Result<void> check_targets(const AdapterSpec& spec, std::span<const Module> modules) {
-  for (auto target = spec.targets.begin(); target != spec.targets.end(); ++target) {
-    if (std::find(spec.targets.begin(), target, *target) != target)
-      return fail(Code::kBadInput, "adapter target \"" + *target + "\" is named twice");
-    if (std::none_of(modules.begin(), modules.end(),
-                     [&](const Module& module) { return module.target == *target; }))
-      return fail(Code::kBadInput,
-                  "unknown adapter target \"" + *target +
-                      "\"; there are q_proj k_proj v_proj o_proj gate_proj up_proj down_proj");
+Result<void> check_rank(int rank) {
+  if (rank >= 1 && rank <= limits::kAdapterRankMax) return {};
+  return fail(Code::kBadInput, "an adapter rank of " + std::to_string(rank) + " is outside 1 to " +
+                                   std::to_string(limits::kAdapterRankMax));
+}
+
+Result<void> check_numbers(const ModelConfig& config, const AdapterSpec& spec) {
+  TRY(check_rank(spec.rank));
+  for (const auto& [key, rank] : spec.rank_pattern) TRY(check_rank(rank));
+  for (int layer : spec.layers)
+    if (layer < 0 || layer >= config.layers)
+      return fail(Code::kBadInput, "adapter layer " + std::to_string(layer) +
+                                       " is not in the model, which has " +
+                                       std::to_string(config.layers));
+  return {};
+}
+
+bool names(std::string_view target, std::string_view module) {
+  return module == target || (module.size() > target.size() + 1 && module.ends_with(target) &&
+                              module[module.size() - target.size() - 1] == '.');
+}
+
+Error unknown_target(const ModelConfig& config, const std::string& target) {
+  std::string known;
+  for (const LinearModule& module : linear_modules(config)) {
+    const bool gpt2 = config.architecture == Architecture::kGpt2;
+    known += " " + std::string(gpt2 ? module.path : module.path.substr(module.path.find('.') + 1));
+  }
+  return {Code::kBadInput, "unknown adapter target \"" + target + "\"; there are" + known};
+}
+
+Result<void> check_targets(const ModelConfig& config, const AdapterSpec& spec) {
+  if (spec.targets.size() > limits::kAdapterTargetsMax)
+    return fail(Code::kBadInput, "an adapter of more than " +
+                                     std::to_string(limits::kAdapterTargetsMax) + " targets");
+  std::set<std::string_view> seen;
+  const std::vector<LinearModule> modules = linear_modules(config);
+  for (const std::string& target : spec.targets) {
+    if (!seen.insert(target).second)
+      return fail(Code::kBadInput, "adapter target \"" + target + "\" is named twice");
+    bool found = false;
+    for (int layer = 0; layer < config.layers && !found; ++layer)
+      for (const LinearModule& module : modules)
+        found = found || names(target, layer_prefix(config, layer) + std::string(module.path));
+    if (!found) return tl::unexpected(unknown_target(config, target));
   }
   return {};
+}
+
+// As PEFT decides: a full name is adapted whatever the list of layers says.
+bool is_adapted(const AdapterSpec& spec, std::string_view module, int layer) {
+  const std::vector<std::string>& targets = spec.targets;
+  const std::vector<int>& layers = spec.layers;
+  if (std::find(targets.begin(), targets.end(), module) != targets.end()) return true;
+  if (!layers.empty() && std::find(layers.begin(), layers.end(), layer) == layers.end())
+    return false;
+  return targets.empty() || std::any_of(targets.begin(), targets.end(),
+                                        [&](std::string_view each) { return names(each, module); });
+}
+
+Result<ModuleLora> lora_of(const AdapterSpec& spec, const Patterns& patterns,
+                           std::string_view module) {
+  TRY_ASSIGN(const std::optional<std::size_t> rank_at, patterns.ranks.first_match(module));
+  TRY_ASSIGN(const std::optional<std::size_t> alpha_at, patterns.alphas.first_match(module));
+  const int rank = rank_at ? spec.rank_pattern[*rank_at].second : spec.rank;
+  const float alpha = alpha_at ? spec.alpha_pattern[*alpha_at].second : spec.alpha;
+  return ModuleLora{rank, spec.scale_of(alpha, rank)};
 }
 
 void append_entry(Layout& layout, LayoutEntry entry) {
@@ -75,22 +133,26 @@ std::uint64_t stream_of(std::string_view module) {
 
 }  // namespace
 
+float AdapterSpec::scale_of(float module_alpha, int module_rank) const {
+  const auto rank_of = static_cast<float>(module_rank);
+  return module_alpha / (rslora ? std::sqrt(rank_of) : rank_of);
+}
+
 Result<Layout> adapter_layout(const ModelConfig& config, const AdapterSpec& spec) {
-  if (spec.rank < 1 || spec.rank > limits::kAdapterRankMax)
-    return fail(Code::kBadInput, "an adapter rank of " + std::to_string(spec.rank) +
-                                     " is outside 1 to " + std::to_string(limits::kAdapterRankMax));
-  const std::array<Module, 7> modules = modules_of(config);
-  TRY(check_targets(spec, modules));
+  TRY(check_numbers(config, spec));
+  TRY(check_targets(config, spec));
+  Patterns patterns;
+  TRY_ASSIGN(patterns.ranks, compiled(spec.rank_pattern));
+  TRY_ASSIGN(patterns.alphas, compiled(spec.alpha_pattern));
+  const std::vector<LinearModule> modules = linear_modules(config);
   Layout layout;
   for (int layer = 0; layer < config.layers; ++layer) {
-    for (const Module& module : modules) {
-      if (!spec.targets.empty() &&
-          std::find(spec.targets.begin(), spec.targets.end(), module.target) == spec.targets.end())
-        continue;
-      const std::string name =
-          "model.layers." + std::to_string(layer) + "." + std::string(module.path);
-      append_entry(layout, {name, Factor::kA, spec.rank, module.in, 0});
-      append_entry(layout, {name, Factor::kB, module.out, spec.rank, 0});
+    for (const LinearModule& module : modules) {
+      const std::string name = layer_prefix(config, layer) + std::string(module.path);
+      if (!is_adapted(spec, name, layer)) continue;
+      TRY_ASSIGN(const ModuleLora lora, lora_of(spec, patterns, name));
+      append_entry(layout, {name, Factor::kA, lora.rank, module.in, 0, lora.scale});
+      append_entry(layout, {name, Factor::kB, module.out, lora.rank, 0, lora.scale});
     }
     if (layout.size > limits::kVectorEntriesMax)
       return fail(Code::kBadInput, "an adapter of rank " + std::to_string(spec.rank) +

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -13,12 +14,18 @@
 
 namespace freshet {
 
+// A target names a module as PEFT's do: by its full name ("model.layers.0.self_attn.q_proj") or by the end of it after
+// a dot ("q_proj", "mlp.c_proj"). A pattern is a regular expression for the same ends; the first that matches counts.
 struct AdapterSpec {
   int rank = 8;
-  float alpha = 16;                  // scale = alpha / rank
-  std::vector<std::string> targets;  // of "q_proj" "k_proj" "v_proj" "o_proj" "gate_proj" "up_proj" "down_proj";
-                                     // empty means all seven
-  float scale() const { return alpha / static_cast<float>(rank); }
+  float alpha = 16;
+  std::vector<std::string> targets = {};                            // none: every linear module of the layers
+  bool rslora = false;                                              // scale alpha / sqrt(rank), not alpha / rank
+  std::vector<std::pair<std::string, int>> rank_pattern = {};       // ranks that differ
+  std::vector<std::pair<std::string, float>> alpha_pattern = {};    // alphas that differ
+  std::vector<int> layers = {};                                     // adapted alone; none: all
+  float scale() const { return scale_of(alpha, rank); }             // of modules without a pattern
+  float scale_of(float module_alpha, int module_rank) const;
   bool operator==(const AdapterSpec&) const = default;
 };
 
@@ -29,15 +36,17 @@ struct LayoutEntry {
   Factor factor;
   int rows, columns;   // A: [rank, in]; B: [out, rank]
   std::size_t offset;  // first entry in the flat vector, row-major
+  float scale = 1;     // of B A, for this module; no part of what canonical_bytes() says
   std::size_t size() const { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns); }
 };
 
 struct Layout {
-  std::vector<LayoutEntry> entries;  // layer by layer, module by module in the order above, A before B
+  std::vector<LayoutEntry> entries;  // layer by layer, module by module as linear_modules() has them, A before B
   std::size_t size = 0;              // of the flat vector
 };
 
-// The layout of the whole adapter. kBadInput for an unknown target or a rank outside [1, 1024].
+// The layout of the whole adapter. kBadInput for a target or a layer that is not in the model, a rank outside
+// [1, 1024], a pattern that is no regular expression.
 Result<Layout> adapter_layout(const ModelConfig& config, const AdapterSpec& spec);
 
 // The part of `whole` that a phase trains; offsets count in the phase's own vector.

@@ -31,9 +31,18 @@ std::string_view checked_kind(const Json& json) {
                                                    : std::string_view();
 }
 
-bool all_within(const std::vector<int>& values, Bounds<int> bounds) {
+template <class T>
+bool all_within(const std::vector<T>& values, Bounds<T> bounds) {
   return std::all_of(values.begin(), values.end(),
-                     [&](int each) { return each >= bounds.low && each <= bounds.high; });
+                     [&](T each) { return each >= bounds.low && each <= bounds.high; });
+}
+
+template <class T>
+bool holds_list(const Json& json, std::size_t count_max, Bounds<T> bounds) {
+  if (!json.is_array() || json.size() > count_max) return false;
+  for (const Json& each : json)
+    if (!json_holds<T>(each)) return false;
+  return all_within(json.get<std::vector<T>>(), bounds);
 }
 
 class Problem {
@@ -81,6 +90,10 @@ class Writer final : public Fields {
   }
   void integers(const std::string& key, std::vector<int>& values, std::size_t count_max,
                 Bounds<int> bounds) override {
+    put(key, values, values.size() <= count_max && all_within(values, bounds));
+  }
+  void reals(const std::string& key, std::vector<float>& values, std::size_t count_max,
+             Bounds<float> bounds) override {
     put(key, values, values.size() <= count_max && all_within(values, bounds));
   }
   void file(const std::string& key, OpenFile& value) override {
@@ -178,10 +191,12 @@ class Reader final : public Fields {
   void integers(const std::string& key, std::vector<int>& values, std::size_t count_max,
                 Bounds<int> bounds) override {
     const Json& found = find(key);
-    bool good = found.is_array() && found.size() <= count_max;
-    for (std::size_t i = 0; good && i < found.size(); ++i) good = json_holds<int>(found[i]);
-    if (good) good = all_within(found.get<std::vector<int>>(), bounds);
-    take(key, values, found, good);
+    take(key, values, found, holds_list(found, count_max, bounds));
+  }
+  void reals(const std::string& key, std::vector<float>& values, std::size_t count_max,
+             Bounds<float> bounds) override {
+    const Json& found = find(key);
+    take(key, values, found, holds_list(found, count_max, bounds));
   }
   void file(const std::string& key, OpenFile& value) override {
     text(key, value.name,

@@ -34,6 +34,8 @@ class Fields {
                      Bounds<std::size_t> count_and_bytes) = 0;
   virtual void integers(const std::string& key, std::vector<int>& values, std::size_t count_max,
                         Bounds<int> bounds) = 0;  // of each
+  virtual void reals(const std::string& key, std::vector<float>& values, std::size_t count_max,
+                     Bounds<float> bounds) = 0;  // of each; never NaN
   virtual void file(const std::string& key, OpenFile& value) = 0;
   virtual void files(const std::string& key, std::vector<OpenFile>& values) = 0;  // of one frame
   virtual void floats(const std::string& key, std::vector<float>& values) = 0;    // bit for bit

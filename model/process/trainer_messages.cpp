@@ -69,11 +69,40 @@ void list(Fields& fields, RopeScaling& rope) {
   fields.integer("rope_positions", rope.original_positions, kSize);
 }
 
+// Pairs travel as two lists of one length: "NAME_patterns" and "NAME_values".
+template <class T, class ListValues>
+void list_pattern(Fields& fields, std::vector<std::pair<std::string, T>>& pairs,
+                  const std::string& name, const ListValues& list_values) {
+  std::vector<std::string> keys;
+  std::vector<T> values;
+  for (const auto& [key, value] : pairs) {
+    keys.push_back(key);
+    values.push_back(value);
+  }
+  fields.texts(name + "_patterns", keys,
+               {limits::kAdapterPatternsMax, limits::kAdapterTargetBytesMax});
+  list_values(name + "_values", values);
+  if (keys.size() != values.size()) return fields.refuse(name + "_values");
+  pairs.clear();
+  for (std::size_t i = 0; i < keys.size(); ++i) pairs.emplace_back(keys[i], values[i]);
+}
+
 void list(Fields& fields, AdapterSpec& spec, const std::string& prefix) {
   fields.integer(prefix + "rank", spec.rank, {1, limits::kAdapterRankMax});
   fields.real(prefix + "alpha", spec.alpha, {0, 1e6});
   fields.texts(prefix + "targets", spec.targets,
                {limits::kAdapterTargetsMax, limits::kAdapterTargetBytesMax});
+  fields.flag(prefix + "rslora", spec.rslora);
+  fields.integers(prefix + "adapted_layers", spec.layers, limits::kLayersMax, kSize);
+  list_pattern(
+      fields, spec.rank_pattern, prefix + "rank",
+      [&](const std::string& key, std::vector<int>& ranks) {
+        fields.integers(key, ranks, limits::kAdapterPatternsMax, {1, limits::kAdapterRankMax});
+      });
+  list_pattern(fields, spec.alpha_pattern, prefix + "alpha",
+               [&](const std::string& key, std::vector<float>& alphas) {
+                 fields.reals(key, alphas, limits::kAdapterPatternsMax, {0, 1e6f});
+               });
 }
 
 void list_corpus(Fields& fields, std::string& name) {

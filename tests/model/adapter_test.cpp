@@ -72,6 +72,106 @@ TEST(AdapterLayout, RefusesUnknownTargetsAndRanks) {
   EXPECT_NE(adapter_layout(huge, {1024, 4, {}}).error().what.find("lower rank"), std::string::npos);
 }
 
+ModelConfig small_gpt2() {
+  ModelConfig config = small();
+  config.architecture = Architecture::kGpt2;
+  config.heads = config.kv_heads = 3;
+  return config;
+}
+
+std::vector<std::string> modules_of(const ModelConfig& config, const AdapterSpec& spec) {
+  const auto layout = adapter_layout(config, spec);
+  EXPECT_TRUE(layout) << layout.error().what;
+  std::vector<std::string> modules;
+  if (layout)
+    for (const LayoutEntry& entry : layout->entries)
+      if (entry.factor == Factor::kA) modules.push_back(entry.module);
+  return modules;
+}
+
+using Names = std::vector<std::string>;
+
+TEST(AdapterTargets, NameModulesByTheEndsOfTheirNames) {
+  EXPECT_EQ(modules_of(small_gpt2(), {2, 4, {"c_proj"}}),
+            (Names{"transformer.h.0.attn.c_proj", "transformer.h.0.mlp.c_proj",
+                   "transformer.h.1.attn.c_proj", "transformer.h.1.mlp.c_proj"}));
+  EXPECT_EQ(modules_of(small_gpt2(), {2, 4, {"mlp.c_proj"}}),
+            (Names{"transformer.h.0.mlp.c_proj", "transformer.h.1.mlp.c_proj"}));
+  EXPECT_EQ(modules_of(small(), {2, 4, {"model.layers.1.self_attn.q_proj", "0.mlp.up_proj"}}),
+            (Names{"model.layers.0.mlp.up_proj", "model.layers.1.self_attn.q_proj"}));
+  for (const char* part : {"proj", "_proj", "", "self_attn", "q_proj.", ".q_proj", "Q_PROJ"})
+    EXPECT_FALSE(adapter_layout(small(), {2, 4, {part}})) << part;
+}
+
+TEST(AdapterTargets, NoneMeansEveryLinearModuleOfTheLayers) {
+  EXPECT_EQ(modules_of(small_gpt2(), {}),
+            (Names{"transformer.h.0.attn.c_attn", "transformer.h.0.attn.c_proj",
+                   "transformer.h.0.mlp.c_fc", "transformer.h.0.mlp.c_proj",
+                   "transformer.h.1.attn.c_attn", "transformer.h.1.attn.c_proj",
+                   "transformer.h.1.mlp.c_fc", "transformer.h.1.mlp.c_proj"}));
+  const Layout layout = *adapter_layout(small_gpt2(), {2, 4, {"c_attn"}});
+  EXPECT_EQ(layout.entries[0].columns, 12);
+  EXPECT_EQ(layout.entries[1].rows, 36);
+}
+
+TEST(AdapterTargets, MayBeOfSomeLayersOnly) {
+  AdapterSpec spec{2, 4, {"q_proj"}};
+  spec.layers = {1};
+  EXPECT_EQ(modules_of(small(), spec), Names{"model.layers.1.self_attn.q_proj"});
+  spec.targets.push_back("model.layers.0.mlp.up_proj");  // a full name is adapted all the same
+  EXPECT_EQ(modules_of(small(), spec),
+            (Names{"model.layers.0.mlp.up_proj", "model.layers.1.self_attn.q_proj"}));
+  spec.layers = {2};
+  EXPECT_NE(adapter_layout(small(), spec).error().what.find("layer 2"), std::string::npos);
+}
+
+TEST(AdapterPatterns, TheFirstThatMatchesGivesRankAndAlpha) {
+  AdapterSpec spec{4, 8, {"q_proj", "k_proj", "v_proj"}};
+  spec.rank_pattern = {{"model.layers.0.self_attn.q_proj", 2}, {"q_proj", 6}, {"[qk]_proj", 1}};
+  spec.alpha_pattern = {{R"(layers\.1\..*k_proj)", 3}};
+  const Layout layout = *adapter_layout(small(), spec);
+  std::vector<std::pair<int, float>> found;
+  for (const LayoutEntry& entry : layout.entries)
+    if (entry.factor == Factor::kA) found.emplace_back(entry.rows, entry.scale);
+  const std::vector<std::pair<int, float>> expected = {{2, 4.0f},     {1, 8.0f}, {4, 2.0f},
+                                                       {6, 8.0f / 6}, {1, 3.0f}, {4, 2.0f}};
+  EXPECT_EQ(found, expected);
+  EXPECT_EQ(layout.entries[1].columns, 2);
+  EXPECT_EQ(layout.entries[1].scale, 4.0f);
+}
+
+TEST(AdapterPatterns, MatchWholePartsOfANameAlone) {
+  for (const char* pattern : {"q_pro", "_proj", "attn.q_proj", "layers.0", "x|q_projx"}) {
+    AdapterSpec spec{4, 8, {"q_proj"}};
+    spec.rank_pattern = {{pattern, 1}};
+    EXPECT_EQ(adapter_layout(small(), spec)->entries[0].rows, 4) << pattern;
+  }
+}
+
+TEST(AdapterPatterns, RefusesWhatIsNoPatternOrNeverEnds) {
+  AdapterSpec spec{4, 8, {"q_proj"}};
+  for (const char* pattern : {"(", "[a-", "(a+)+b(.*.*.*.*.*.*.*.*.*.*)*z|(.*.*.*.*)*q"}) {
+    spec.rank_pattern = {{pattern, 1}};
+    const auto layout = adapter_layout(small(), spec);
+    ASSERT_FALSE(layout) << pattern;
+    EXPECT_NE(layout.error().what.find(pattern), std::string::npos) << layout.error().what;
+  }
+  spec.rank_pattern = {{std::string(300, 'a'), 1}};
+  EXPECT_FALSE(adapter_layout(small(), spec));
+  spec.rank_pattern.assign(129, {"a", 1});
+  EXPECT_NE(adapter_layout(small(), spec).error().what.find("129"), std::string::npos);
+  spec.rank_pattern = {{"q_proj", 0}};
+  EXPECT_FALSE(adapter_layout(small(), spec));
+}
+
+TEST(AdapterScale, DividesByTheRankOrItsRoot) {
+  AdapterSpec spec{16, 8, {"q_proj"}};
+  EXPECT_EQ(adapter_layout(small(), spec)->entries[0].scale, 0.5f);
+  spec.rslora = true;
+  EXPECT_EQ(adapter_layout(small(), spec)->entries[0].scale, 2.0f);
+  EXPECT_EQ(spec.scale(), 2.0f);
+}
+
 TEST(AdapterLayout, CanonicalBytesTellLayoutsApart) {
   std::set<Bytes> seen;
   const auto whole = *adapter_layout(small(), {2, 4, {}});
@@ -85,7 +185,7 @@ TEST(AdapterLayout, CanonicalBytesTellLayoutsApart) {
                             *adapter_layout(small(), {2, 4, {"k_proj"}}),
                             *adapter_layout(other, {2, 4, {}})};
   for (const Layout& layout : layouts) EXPECT_TRUE(seen.insert(canonical_bytes(layout)).second);
-  const Layout tiny{{{"m", Factor::kB, 3, 258, 0}}, 774};
+  const Layout tiny{{{"m", Factor::kB, 3, 258, 0, 1}}, 774};
   EXPECT_EQ(canonical_bytes(tiny), (Bytes{1, 0, 0, 0, 1, 0, 0, 0, 'm', 1, 3, 0, 0, 0, 2, 1, 0, 0}));
 }
 

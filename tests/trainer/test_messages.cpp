@@ -149,10 +149,12 @@ TEST(TrainerMessages, FinetuneComesBackBitForBit) {
 }
 
 TEST(TrainerMessages, EvaluateAndDistillComeBack) {
+  const AdapterSpec spec{4,    2, {"o_proj"}, true, {{"model.layers.0", 3}, {"q_proj", 9}}, {{"v_proj", 0.5f}},
+                         {0, 7}};
   const auto evaluate = passed_on_as<Evaluate>(
-      Evaluate{RequestId{2}, Slot::kSlm, "c", false, {4, 2, {"o_proj"}}, {}, 99, kHuge});
+      Evaluate{RequestId{2}, Slot::kSlm, "c", false, spec, {}, 99, kHuge});
   EXPECT_FALSE(evaluate.heldout);
-  EXPECT_EQ(evaluate.spec, (AdapterSpec{4, 2, {"o_proj"}}));
+  EXPECT_EQ(evaluate.spec, spec);
   EXPECT_TRUE(evaluate.adapter.empty());
   EXPECT_EQ(evaluate.window, 99);
   EXPECT_EQ(evaluate.tokens_max, kHuge);
