@@ -17,7 +17,7 @@ struct PeftFiles {
 };
 
 struct PeftAdapter {
-  AdapterSpec spec;           // targets empty where all seven are adapted
+  AdapterSpec spec;           // targets empty where every linear module is adapted
   std::vector<float> values;  // in adapter_layout() order, finite
   std::string base_model;     // as the file names it; may be empty
 };

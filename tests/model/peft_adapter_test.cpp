@@ -105,18 +105,23 @@ TEST(PeftAdapter, RefusesByNameWhatIsNotImplemented) {
   const Json plain = config_of(folder.path());
   const std::pair<const char*, Json> options[] = {
       {"use_dora", true},
-      {"use_rslora", true},
       {"bias", "all"},
       {"modules_to_save", {"lm_head"}},
-      {"rank_pattern", {{"q_proj", 4}}},
-      {"alpha_pattern", {{"q_proj", 4}}},
       {"peft_type", "IA3"},
-      {"layers_to_transform", {0}},
       {"init_lora_weights", "pissa"},
       {"fan_in_fan_out", true},
       {"an_option_of_tomorrow", 3},
       {"target_modules", {"lm_head"}},
-      {"target_modules", ".*_proj"},
+      {"target_modules", "(.*_proj"},
+      {"target_modules", "no_module"},
+      {"rank_pattern", {{"q_proj", 0}}},
+      {"rank_pattern", {{"q_proj", "4"}}},
+      {"rank_pattern", {4}},
+      {"alpha_pattern", {{"q_proj", nullptr}}},
+      {"layers_to_transform", {7}},
+      {"layers_to_transform", {"0"}},
+      {"layers_pattern", "blocks"},
+      {"use_rslora", "yes"},
       {"target_modules", nullptr},
       {"r", 0},
       {"r", -1},
@@ -129,17 +134,55 @@ TEST(PeftAdapter, RefusesByNameWhatIsNotImplemented) {
   for (const auto& [key, value] : options) {
     Json json = plain;
     json[key] = value;
+    if (std::string(key) == "layers_pattern") json["layers_to_transform"] = 0;
     put_config(folder.path(), json);
     const auto refused = read(folder.path());
     ASSERT_FALSE(refused) << key << " " << value;
     EXPECT_EQ(refused.error().code, Code::kBadInput);
-    const std::string says = std::string(key) == "target_modules" ? "target" : key;
+    const std::string says =
+        std::string(key).substr(0, 4) == "rank" ? "rank" : std::string(key).substr(0, 5);
     EXPECT_NE(refused.error().what.find(says), std::string::npos) << refused.error().what;
   }
   Json json = plain;
   json.erase("peft_type");
   put_config(folder.path(), json);
   EXPECT_FALSE(read(folder.path()));
+}
+
+TEST(PeftAdapter, KeepsPatternsLayersAndTheRootOfTheRank) {
+  AdapterSpec spec{4, 8, {"q_proj", "up_proj"}};
+  spec.rslora = true;
+  spec.layers = {1};
+  spec.rank_pattern = {{"q_proj", 2}, {"layers.1.mlp.up_proj", 3}};
+  spec.alpha_pattern = {{"up_proj", 0.5f}};
+  const TempFolder folder;
+  const PeftAdapter adapter = adapter_of(spec);
+  ASSERT_TRUE(write_peft_folder(folder.path(), small(), adapter));
+  const auto again = read(folder.path());
+  ASSERT_TRUE(again) << again.error().what;
+  EXPECT_EQ(again->spec, spec);
+  EXPECT_EQ(again->values, adapter.values);
+}
+
+TEST(PeftAdapter, ReadsARegularExpressionForTargets) {
+  const TempFolder folder;
+  ASSERT_TRUE(write_peft_folder(folder.path(), small(), adapter_of({2, 4, {"q_proj", "k_proj"}})));
+  Json json = config_of(folder.path());
+  json["target_modules"] = R"(model\.layers\.\d+\.self_attn\.(k|q)_proj)";
+  put_config(folder.path(), json);
+  auto again = read(folder.path());
+  ASSERT_TRUE(again) << again.error().what;
+  EXPECT_EQ(again->spec.targets,
+            (std::vector<std::string>{"self_attn.q_proj", "self_attn.k_proj"}));
+  json["target_modules"] = R"(.*\.(0\.self_attn\.q|1\.mlp\.up)_proj)";
+  put_config(folder.path(), json);
+  EXPECT_NE(read(folder.path()).error().what.find("no tensor"), std::string::npos);
+  AdapterSpec some{2, 4, {"model.layers.0.self_attn.q_proj", "model.layers.1.mlp.up_proj"}};
+  ASSERT_TRUE(write_peft_folder(folder.path(), small(), adapter_of(some)));
+  put_config(folder.path(), json);
+  again = read(folder.path());
+  ASSERT_TRUE(again) << again.error().what;
+  EXPECT_EQ(again->spec.targets, some.targets);
 }
 
 TEST(PeftAdapter, RefusesWeightsThatDoNotFit) {
