@@ -6,7 +6,7 @@
 
 namespace freshet {
 
-Result<Json> parse_json(std::string_view text, std::string_view source) {
+Result<void> check_json_depth(std::string_view text, std::string_view source) {
   // What the parser builds is destroyed recursively, so the depth is bounded before anything is built.
   std::size_t depth = 0, deepest = 0;
   bool in_string = false;
@@ -26,6 +26,11 @@ Result<Json> parse_json(std::string_view text, std::string_view source) {
   if (deepest > limits::kJsonDepthMax)
     return fail(Code::kBadInput, std::string(source) + ": JSON nested deeper than " +
                                      std::to_string(limits::kJsonDepthMax) + " levels");
+  return {};
+}
+
+Result<Json> parse_json(std::string_view text, std::string_view source) {
+  TRY(check_json_depth(text, source));
   try {
     return Json::parse(text);
   } catch (const nlohmann::json::exception& error) {

@@ -15,7 +15,10 @@
 
 namespace freshet {
 
-// Parses one document; `source` names it in errors. Refuses nesting deeper than limits::kJsonDepthMax.
+// Refuses nesting deeper than limits::kJsonDepthMax, before any parser builds it.
+Result<void> check_json_depth(std::string_view text, std::string_view source);
+
+// Parses one document; `source` names it in errors. Depth is checked.
 Result<Json> parse_json(std::string_view text, std::string_view source);
 
 // Whether a number is one that T holds: the library would wrap, cut or turn a truth value into it.

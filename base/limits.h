@@ -72,6 +72,12 @@ inline constexpr std::size_t kGuardedSecretsMax = 4096;
 // text
 inline constexpr std::size_t kTextFileBytesMax = kGiB;
 inline constexpr std::size_t kTextFilesMax = 100'000;
+inline constexpr std::size_t kRowBytesMax = 16 * kMiB;  // one line of a .jsonl file
+inline constexpr std::size_t kRowMessagesMax = 4096;
+inline constexpr std::size_t kTemplateBytesMax = 256 * kKiB;
+inline constexpr int kTemplateDepthMax = 64;
+inline constexpr std::size_t kTemplateStepsMin = 20'000, kTemplateStepsPerByte = 64;  // to print one conversation
+inline constexpr std::size_t kTemplateCopiesMax = 64;  // of its text, made on the way
 
 // models
 inline constexpr std::size_t kSafetensorsHeaderBytesMax = 16 * kMiB;
@@ -79,6 +85,12 @@ inline constexpr std::size_t kTensorDimensionsMax = 8;
 inline constexpr std::size_t kTensorBytesMax = 1024 * kGiB;
 inline constexpr int kVocabularyMax = 1 << 20;
 inline constexpr int kAdapterRankMax = 1024;
+inline constexpr std::size_t kTokenizerConfigBytesMax = 4 * kMiB;
+inline constexpr std::size_t kScoredTokenBytesMax = 1024;   // a longer token of a scored vocabulary is never merged
+inline constexpr std::size_t kTokenizerStepsMax = 32;       // of a normaliser, a pre-tokenizer or a decoder
+inline constexpr double kTokenizerGrowthMax = 64;           // times the text that a normaliser may make of it
+inline constexpr std::size_t kPatternBytesMax = 16 * kKiB;  // a regular expression of a file
+inline constexpr std::uint32_t kPatternStepsMax = 10'000'000, kPatternHeapKiBMax = 64 * 1024;  // of one match
 inline constexpr std::size_t kLayersMax = 1024;
 inline constexpr std::size_t kEndIdsMax = 64;  // ids that end a text
 inline constexpr std::size_t kAdapterTargetsMax = 1024, kAdapterPatternsMax = 128;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <functional>
 #include <limits>
 
@@ -52,6 +53,37 @@ void Merger::offer(const MergeTable& table, const std::vector<TokenId>& symbols,
 
 void Merger::merge(const MergeTable& table, std::vector<TokenId>& symbols) {
   if (symbols.size() < 2) return;
+  if (symbols.size() <= kShortWord)
+    merge_short(table, symbols);
+  else
+    merge_long(table, symbols);
+}
+
+void Merger::merge_short(const MergeTable& table, std::vector<TokenId>& symbols) {
+  constexpr std::int32_t kNone = std::numeric_limits<std::int32_t>::max();
+  std::int32_t ranks[kShortWord];  // of each symbol with the next
+  std::size_t count = symbols.size();
+  const auto rank = [&](std::size_t at) {
+    const std::int32_t found = table.rank(symbols[at], symbols[at + 1]);
+    return found < 0 ? kNone : found;
+  };
+  for (std::size_t i = 0; i + 1 < count; ++i) ranks[i] = rank(i);
+  while (count > 1) {
+    const auto best = static_cast<std::size_t>(std::min_element(ranks, ranks + count - 1) - ranks);
+    if (ranks[best] == kNone) break;
+    symbols[best] = table.product(ranks[best]);
+    --count;
+    for (std::size_t i = best + 1; i < count; ++i) {
+      symbols[i] = symbols[i + 1];
+      ranks[i - 1] = ranks[i];
+    }
+    if (best > 0) ranks[best - 1] = rank(best - 1);
+    if (best + 1 < count) ranks[best] = rank(best);
+  }
+  symbols.resize(count);
+}
+
+void Merger::merge_long(const MergeTable& table, std::vector<TokenId>& symbols) {
   CHECK(symbols.size() < std::size_t{std::numeric_limits<std::int32_t>::max()}, "{}",
         symbols.size());
   const auto count = static_cast<std::int32_t>(symbols.size());
@@ -85,18 +117,36 @@ void Merger::merge(const MergeTable& table, std::vector<TokenId>& symbols) {
   std::erase(symbols, kGone);
 }
 
-const std::vector<TokenId>* WordCache::find(std::string_view word) const {
-  if (slots_.empty() || word.size() > kWordBytesMax || word.empty()) return nullptr;
-  const Slot& slot = slots_[std::hash<std::string_view>{}(word) % kSlots];
-  return slot.word == word ? &slot.ids : nullptr;
+std::size_t WordCache::slot_of(std::string_view word) {
+  std::uint64_t hash = word.size();
+  for (std::size_t at = 0; at < word.size(); at += 8) {
+    std::uint64_t part = 0;
+    std::memcpy(&part, word.data() + at, std::min<std::size_t>(8, word.size() - at));
+    hash = (hash ^ part) * 0x9E3779B97F4A7C15u;
+    hash ^= hash >> 32;
+  }
+  return hash % kSlots;
+}
+
+bool WordCache::append(std::string_view word, std::vector<TokenId>& ids) const {
+  if (slots_.empty() || word.size() > kBytesMax || word.empty()) return false;
+  const Slot& slot = slots_[slot_of(word)];
+  if (slot.word_bytes != word.size() || std::memcmp(slot.data, word.data(), word.size()) != 0)
+    return false;
+  const std::size_t size = ids.size();
+  ids.resize(size + slot.ids);
+  std::memcpy(ids.data() + size, slot.data + word.size(), slot.ids * sizeof(TokenId));
+  return true;
 }
 
 void WordCache::put(std::string_view word, const std::vector<TokenId>& ids) {
-  if (word.size() > kWordBytesMax) return;
+  if (word.empty() || word.size() + ids.size() * sizeof(TokenId) > kBytesMax) return;
   if (slots_.empty()) slots_.resize(kSlots);
-  Slot& slot = slots_[std::hash<std::string_view>{}(word) % kSlots];
-  slot.word = word;
-  slot.ids = ids;
+  Slot& slot = slots_[slot_of(word)];
+  slot.word_bytes = static_cast<std::uint8_t>(word.size());
+  slot.ids = static_cast<std::uint8_t>(ids.size());
+  std::memcpy(slot.data, word.data(), word.size());
+  if (!ids.empty()) std::memcpy(slot.data + word.size(), ids.data(), ids.size() * sizeof(TokenId));
 }
 
 }  // namespace freshet

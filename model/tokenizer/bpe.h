@@ -42,6 +42,9 @@ class Merger {
   void merge(const MergeTable& table, std::vector<TokenId>& symbols);
 
  private:
+  static constexpr std::size_t kShortWord = 32;  // symbols; looked through again for every merge
+  void merge_short(const MergeTable& table, std::vector<TokenId>& symbols);
+  void merge_long(const MergeTable& table, std::vector<TokenId>& symbols);
   void offer(const MergeTable& table, const std::vector<TokenId>& symbols, std::int32_t at);
   std::vector<std::int32_t> previous_, next_;
   std::vector<std::uint64_t> heap_;  // rank, then place
@@ -50,16 +53,18 @@ class Merger {
 // Words already merged: one slot for each hash, the later word replaces the earlier.
 class WordCache {
  public:
-  static constexpr std::size_t kSlots = std::size_t{1} << 15, kWordBytesMax = 48;
-  // The ids of `word`, or null; null for every word longer than kWordBytesMax.
-  const std::vector<TokenId>* find(std::string_view word) const;
+  // Of a word and its ids (four bytes each) together; a larger word is not kept.
+  static constexpr std::size_t kSlots = std::size_t{1} << 16, kBytesMax = 62;
+  // Appends the ids of `word` if it is known.
+  bool append(std::string_view word, std::vector<TokenId>& ids) const;
   void put(std::string_view word, const std::vector<TokenId>& ids);
 
  private:
-  struct Slot {
-    std::string word;
-    std::vector<TokenId> ids;
+  struct alignas(64) Slot {
+    std::uint8_t word_bytes = 0, ids = 0;
+    char data[kBytesMax];  // the word, then the ids
   };
+  static std::size_t slot_of(std::string_view word);
   std::vector<Slot> slots_;
 };
 

@@ -74,15 +74,21 @@ TEST(Bpe, MergesAWordOfAMillionSymbols) {
 
 TEST(WordCache, ForgetsLongWordsAndKeepsShortOnes) {
   WordCache cache;
-  EXPECT_EQ(cache.find("word"), nullptr);
+  std::vector<TokenId> ids = {7};
+  EXPECT_FALSE(cache.append("word", ids));
   cache.put("word", {1, 2});
-  ASSERT_NE(cache.find("word"), nullptr);
-  EXPECT_EQ(*cache.find("word"), (std::vector<TokenId>{1, 2}));
-  EXPECT_EQ(cache.find("ward"), nullptr);
-  EXPECT_EQ(cache.find(""), nullptr);
-  const std::string longer(WordCache::kWordBytesMax + 1, 'a');
+  ASSERT_TRUE(cache.append("word", ids));
+  EXPECT_EQ(ids, (std::vector<TokenId>{7, 1, 2}));
+  EXPECT_FALSE(cache.append("ward", ids));
+  EXPECT_FALSE(cache.append("", ids));
+  const std::string fits(WordCache::kBytesMax - 4, 'a'), longer(WordCache::kBytesMax - 3, 'a');
+  cache.put(fits, {3});
   cache.put(longer, {3});
-  EXPECT_EQ(cache.find(longer), nullptr);
+  EXPECT_TRUE(cache.append(fits, ids));
+  EXPECT_FALSE(cache.append(longer, ids));
+  cache.put("nothing", {});  // a word that the vocabulary cannot write
+  EXPECT_TRUE(cache.append("nothing", ids));
+  EXPECT_EQ(ids.size(), 4u);
 }
 
 TEST(AddedTokens, CutsAtTheLeftmostLongest) {
