@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "model/files/gguf_model.h"
 #include "model/files/model_files.h"
 #include "model/files/safetensors.h"
 #include "model/files/shard_index.h"
@@ -155,7 +156,12 @@ Result<Weights> Weights::open(const ModelFiles& files) {
     weights.files_.push_back(std::move(mapped));
   }
   const std::string& source = files.weights.front().name;
-  if (files.index.fd) {
+  if (files.is_gguf()) {
+    if (files.weights.size() > 1) return fail(Code::kBadInput, source + ": several GGUF files");
+    TRY_ASSIGN(const GgufFile file, read_gguf(weights.files_.front().view(), source));
+    TRY_ASSIGN(const ModelConfig config, gguf_config(file));
+    TRY_ASSIGN(weights.tensors_, gguf_weights(file, config));
+  } else if (files.index.fd) {
     TRY_ASSIGN(weights.tensors_, read_shards(files, weights.files_));
   } else if (files.weights.size() > 1) {
     return fail(Code::kBadInput, source + ": several files of weights without their index");

@@ -99,7 +99,8 @@ TEST(Weights, RefusesTwoTensorsOfOneMeaning) {
 }
 
 TEST(Weights, RefusesATypeThatIsNoWeight) {
-  const std::string header = R"({"x": {"dtype": "I64", "shape": [1], "data_offsets": [0, 8]}}  )";
+  std::string header = R"({"x": {"dtype": "I64", "shape": [1], "data_offsets": [0, 8]}})";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
   std::string file(8, '\0');
   file[0] = static_cast<char>(header.size());
   file += header + std::string(8, '\0');

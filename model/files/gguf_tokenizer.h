@@ -1,0 +1,25 @@
+#pragma once
+// The tokenizer inside a GGUF file: byte-level BPE ("gpt2") with the pre-tokenizer that its makers
+// name, or SentencePiece's BPE ("llama"), whose merges follow from the scores.
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "model/files/gguf.h"
+#include "model/tokenizer/tokenizer.h"
+#include "model/tokenizer/tokenizer_file.h"
+
+namespace freshet {
+
+// kBadInput by name for a kind of tokenizer or pre-tokenizer that is not implemented.
+Result<TokenizerFile> gguf_tokenizer_file(const GgufFile& file);
+Result<Tokenizer> gguf_tokenizer(const GgufFile& file);
+Result<std::optional<std::string>> gguf_chat_template(const GgufFile& file);
+
+// The metadata of a tokenizer for a model of `rows` embeddings; a chat template is
+// the caller's to put. kBadInput for a tokenizer of a form that a GGUF
+// file cannot name.
+Result<void> put_gguf_tokenizer(const Tokenizer& tokenizer, int rows, GgufWriter& writer);
+
+}  // namespace freshet
