@@ -141,7 +141,7 @@ void rotate_all(at::Tensor& x, int heads, const kernels::AttentionShape& shape, 
   const std::int64_t sequence = static_cast<std::int64_t>(shape.time) * heads * shape.head_dim;
   over_rows(x.numel() / sequence, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i)
-      kernels::rotate(shape.time, heads, shape.head_dim, rotary.cosine.data_ptr<float>(), rotary.sine.data_ptr<float>(),
+      kernels::rotate(shape.time, heads, shape.head_dim, nullptr, rotary.cosine.data_ptr<float>(), rotary.sine.data_ptr<float>(),
                       inverse, x.data_ptr<float>() + i * sequence);
   });
 }

@@ -4,7 +4,7 @@
 
 #include <ATen/ATen.h>
 
-#include "trainer/kernels.h"
+#include "trainer/kernels/loops.h"
 
 namespace freshet {
 

@@ -5,6 +5,7 @@ that each layer changes the stream by about its own size: logits are then spread
 """
 
 import dataclasses
+import copy
 import json
 import math
 import os
@@ -145,8 +146,8 @@ def save(spec, model, folder, vocab):
     """Writes config, weights in the Spec's type and tokenizer, as save_pretrained does."""
     os.makedirs(folder, exist_ok=True)
     shards = {"max_shard_size": spec.shard_bytes} if spec.shard_bytes else {}
-    model.to(spec.dtype).save_pretrained(folder, **shards)
-    model.to(torch.float32)
+    # A copy: the rotary frequencies of a model that was rounded once stay rounded.
+    copy.deepcopy(model).to(spec.dtype).save_pretrained(folder, **shards)
     tokenizer_of(spec, vocab).save(os.path.join(folder, "tokenizer.json"))
     with open(os.path.join(folder, "tokenizer_config.json"), "w", encoding="utf-8") as file:
         json.dump({"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",

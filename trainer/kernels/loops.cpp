@@ -1,9 +1,9 @@
-#include "trainer/kernels.h"
+#include "trainer/kernels/loops.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "trainer/simd.h"
+#include "trainer/kernels/simd.h"
 
 namespace freshet::kernels {
 
@@ -39,6 +39,60 @@ FRESHET_SIMD void rms_norm_backward(Rows shape, const float* __restrict dy, cons
   }
 }
 
+FRESHET_SIMD void layer_norm(Rows shape, float eps, const float* __restrict x, const float* __restrict w,
+                             const float* __restrict b, float* __restrict y, float* __restrict mean,
+                             float* __restrict inverse) {
+  const int columns = shape.columns;
+  for (std::int64_t n = 0; n < shape.rows; ++n) {
+    const float* row = x + n * columns;
+    float sum = 0, square = 0;
+    for (int c = 0; c < columns; ++c) sum += row[c];
+    const float middle = sum / static_cast<float>(columns);
+    for (int c = 0; c < columns; ++c) square += (row[c] - middle) * (row[c] - middle);
+    const float factor = 1.0f / std::sqrt(square / static_cast<float>(columns) + eps);
+    mean[n] = middle;
+    inverse[n] = factor;
+    float* out = y + n * columns;
+    for (int c = 0; c < columns; ++c) out[c] = (row[c] - middle) * factor * w[c] + b[c];
+  }
+}
+
+FRESHET_SIMD void layer_norm_backward(Rows shape, const float* __restrict dy, const float* __restrict x,
+                                      const float* __restrict w, const float* __restrict mean,
+                                      const float* __restrict inverse, float* __restrict dx) {
+  const int columns = shape.columns;
+  for (std::int64_t n = 0; n < shape.rows; ++n) {
+    const float *g = dy + n * columns, *row = x + n * columns;
+    const float middle = mean[n], factor = inverse[n];
+    float sum = 0, along = 0;
+    for (int c = 0; c < columns; ++c) {
+      sum += g[c] * w[c];
+      along += g[c] * w[c] * (row[c] - middle) * factor;
+    }
+    sum /= static_cast<float>(columns);
+    along /= static_cast<float>(columns);
+    float* out = dx + n * columns;
+    for (int c = 0; c < columns; ++c) out[c] = factor * (g[c] * w[c] - sum - (row[c] - middle) * factor * along);
+  }
+}
+
+FRESHET_SIMD void gelu(std::int64_t count, const float* __restrict x, float* __restrict out) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float inner = 0.7978845608f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
+    out[i] = x[i] / (1.0f + std::exp(-2.0f * inner));  // 0.5 (1 + tanh z) = 1 / (1 + exp(-2z))
+  }
+}
+
+FRESHET_SIMD void gelu_backward(std::int64_t count, const float* __restrict dout, const float* __restrict x,
+                                float* __restrict dx) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float inner = 0.7978845608f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
+    const float half = 1.0f / (1.0f + std::exp(-2.0f * inner));
+    const float slope = 0.7978845608f * (1.0f + 3 * 0.044715f * x[i] * x[i]);
+    dx[i] = dout[i] * (half + x[i] * 2.0f * half * (1.0f - half) * slope);
+  }
+}
+
 FRESHET_SIMD void swiglu(std::int64_t count, const float* __restrict gate, const float* __restrict up,
                          float* __restrict out) {
   for (std::int64_t i = 0; i < count; ++i) out[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
@@ -53,13 +107,14 @@ FRESHET_SIMD void swiglu_backward(std::int64_t count, const float* __restrict do
   }
 }
 
-FRESHET_SIMD void rotate(int time, int heads, int head_dim, const float* __restrict cosine,
+FRESHET_SIMD void rotate(int time, int heads, int head_dim, const int* positions, const float* __restrict cosine,
                          const float* __restrict sine, bool inverse, float* __restrict x) {
   const int half = head_dim / 2;
   const float sign = inverse ? -1.0f : 1.0f;
   for (int t = 0; t < time; ++t) {
-    const float* c = cosine + static_cast<std::int64_t>(t) * half;
-    const float* s = sine + static_cast<std::int64_t>(t) * half;
+    const std::int64_t position = positions ? positions[t] : t;
+    const float* c = cosine + position * half;
+    const float* s = sine + position * half;
     for (int h = 0; h < heads; ++h) {
       float* low = x + (static_cast<std::int64_t>(t) * heads + h) * head_dim;
       float* high = low + half;

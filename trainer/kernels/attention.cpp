@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "trainer/kernels.h"
-#include "trainer/simd.h"
+#include "trainer/kernels/loops.h"
+#include "trainer/kernels/simd.h"
 
 namespace freshet::kernels {
 namespace {
@@ -82,12 +82,14 @@ inline __attribute__((always_inline)) void add_outer(int dim, int wide, int coun
 
 // The block of queries that starts at `first`: rows past the end repeat the last one, and are thrown away.
 struct Block {
-  int rows;   // real ones
-  int count;  // keys that any of them sees, in whole lanes
+  int rows;          // real ones
+  int begin, count;  // keys that any of them sees: [begin, begin + count), in whole lanes
 };
-inline Block block_at(int first, int time) {
-  const int rows = std::min(kRows, time - first);
-  return {rows, padded(first + rows)};
+inline int first_seen(const AttentionShape& shape, int t) { return shape.first_seen ? shape.first_seen[t] : 0; }
+inline Block block_at(const AttentionShape& shape, int first) {
+  const int rows = std::min(kRows, shape.time - first);
+  const int begin = first_seen(shape, first) / kLanes * kLanes;
+  return {rows, begin, padded(first + rows) - begin};
 }
 
 }  // namespace
@@ -110,7 +112,7 @@ FRESHET_SIMD void attention(const AttentionShape& shape, int g, const float* q, 
   const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
   for (int h = g * shape.group(); h < (g + 1) * shape.group(); ++h) {
     for (int first = 0; first < time; first += kRows) {
-      const Block block = block_at(first, time);
+      const Block block = block_at(shape, first);
       const float* rows[kRows];
       float* sums[kRows];
       float factor[kRows];
@@ -119,22 +121,23 @@ FRESHET_SIMD void attention(const AttentionShape& shape, int g, const float* q, 
         rows[r] = q + at;
         sums[r] = r < block.rows ? out + at : spare + r * dim;
       }
-      row_products(dim, wide, block.count, rows, kt, p);
+      row_products(dim, wide, block.count, rows, kt + block.begin, p);
       for (int r = 0; r < kRows; ++r) {
-        const int count = std::min(first + r + 1, time);
+        const int t = std::min(first + r, time - 1), begin = first_seen(shape, t) - block.begin, end = t + 1 - block.begin;
         float* row = p[r];
-        float highest = row[0];
-        for (int j = 1; j < count; ++j) highest = std::max(highest, row[j]);
+        float highest = row[begin];
+        for (int j = begin + 1; j < end; ++j) highest = std::max(highest, row[j]);
         float sum = 0;
-        for (int j = 0; j < count; ++j) {
+        for (int j = begin; j < end; ++j) {
           row[j] = std::exp((row[j] - highest) * scale);
           sum += row[j];
         }
-        for (int j = count; j < block.count; ++j) row[j] = 0;
+        for (int j = 0; j < begin; ++j) row[j] = 0;
+        for (int j = end; j < block.count; ++j) row[j] = 0;
         factor[r] = 1.0f / sum;
         if (r < block.rows) log_sum[static_cast<std::int64_t>(h) * time + first + r] = highest * scale + std::log(sum);
       }
-      weighted_sums(dim, wide, block.count, p, vt, factor, sums);
+      weighted_sums(dim, wide, block.count, p, vt + block.begin, factor, sums);
     }
   }
 }
@@ -160,7 +163,7 @@ FRESHET_SIMD void attention_backward(const AttentionShape& shape, int g, const f
   const float one[kRows] = {1, 1, 1, 1};
   for (int h = g * shape.group(); h < (g + 1) * shape.group(); ++h) {
     for (int first = 0; first < time; first += kRows) {
-      const Block block = block_at(first, time);
+      const Block block = block_at(shape, first);
       const float *queries[kRows], *gradients[kRows];
       float* dqueries[kRows];
       for (int r = 0; r < kRows; ++r) {
@@ -169,23 +172,26 @@ FRESHET_SIMD void attention_backward(const AttentionShape& shape, int g, const f
         gradients[r] = dout + at;
         dqueries[r] = r < block.rows ? dq + at : spare + r * dim;
       }
-      row_products(dim, wide, block.count, queries, kt, p);
-      row_products(dim, wide, block.count, gradients, vt, ds);
+      row_products(dim, wide, block.count, queries, kt + block.begin, p);
+      row_products(dim, wide, block.count, gradients, vt + block.begin, ds);
       for (int r = 0; r < kRows; ++r) {
-        const int count = r < block.rows ? first + r + 1 : 0;  // a repeated row counts for nothing
+        const int t = std::min(first + r, time - 1);
+        const int begin = first_seen(shape, t) - block.begin;
+        const int end = r < block.rows ? t + 1 - block.begin : begin;  // a repeated row counts for nothing
         const std::int64_t at = gradients[r] - dout;
         float along = 0;  // sum_d dout * out: what softmax's backward subtracts
         for (int d = 0; d < dim; ++d) along += dout[at + d] * out[at + d];
-        const float total = log_sum[static_cast<std::int64_t>(h) * time + std::min(first + r, time - 1)];
-        for (int j = 0; j < count; ++j) {
+        const float total = log_sum[static_cast<std::int64_t>(h) * time + t];
+        for (int j = 0; j < begin; ++j) p[r][j] = ds[r][j] = 0;
+        for (int j = begin; j < end; ++j) {
           p[r][j] = std::exp(p[r][j] * scale - total);
           ds[r][j] = p[r][j] * (ds[r][j] - along) * scale;
         }
-        for (int j = count; j < block.count; ++j) p[r][j] = ds[r][j] = 0;
+        for (int j = end; j < block.count; ++j) p[r][j] = ds[r][j] = 0;
       }
-      weighted_sums(dim, wide, block.count, ds, kt, one, dqueries);
-      add_outer(dim, wide, block.count, ds, queries, dkt);
-      add_outer(dim, wide, block.count, p, gradients, dvt);
+      weighted_sums(dim, wide, block.count, ds, kt + block.begin, one, dqueries);
+      add_outer(dim, wide, block.count, ds, queries, dkt + block.begin);
+      add_outer(dim, wide, block.count, p, gradients, dvt + block.begin);
     }
   }
   transpose_out(time, shape.kv_heads, dim, g, dkt, dk);

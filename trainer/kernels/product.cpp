@@ -1,0 +1,185 @@
+#include "trainer/kernels/product.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "base/check.h"
+#include "trainer/kernels/tile.h"
+
+namespace freshet::kernels {
+namespace {
+
+constexpr std::int64_t kFewRows = 4;  // below this, bringing W into order costs more than it saves
+
+// A buffer of each thread that grows to the largest panel and stays.
+struct Buffer {
+  ~Buffer() { std::free(bytes); }
+  void* of(std::size_t wanted) {
+    if (wanted > size) {
+      std::free(bytes);
+      size = (wanted + 4095) / 4096 * 4096;
+      bytes = std::aligned_alloc(4096, size);
+      CHECK(bytes != nullptr, "no memory for a panel of {} bytes", size);
+    }
+    return bytes;
+  }
+  void* bytes = nullptr;
+  std::size_t size = 0;
+};
+thread_local Buffer panel_buffer, low_buffer;
+
+struct Split {
+  std::int64_t panels = 0, panel_columns = 0, row_parts = 1, part_rows = 0;
+};
+
+Split split_of(std::int64_t rows, std::int64_t columns, int vector) {
+  Split split;
+  const std::int64_t widest = std::min<std::int64_t>(kPanelColumnsMax, vector == 16 ? 48 : 2 * vector);
+  split.panel_columns = std::min(widest, (columns + vector - 1) / vector * vector);
+  split.panels = (columns + split.panel_columns - 1) / split.panel_columns;
+  const std::int64_t threads = omp_get_max_threads();
+  if (split.panels < 4 * threads && threads > 1) split.row_parts = std::max<std::int64_t>(1, std::min(threads, rows / 32));
+  split.part_rows = (rows + split.row_parts - 1) / split.row_parts;
+  split.part_rows = (split.part_rows + 7) / 8 * 8;
+  return split;
+}
+
+std::int64_t columns_of(const Product& product) { return product.w_by_input ? product.w.columns : product.w.rows; }
+
+void pack_low(const LowRank& low, std::int64_t first, int columns, int width, std::int64_t all, float* out) {
+  for (int r = 0; r < low.rank; ++r, out += width)
+    for (int j = 0; j < width; ++j)
+      out[j] = j >= columns ? 0.0f : low.v_by_rank ? low.v[r * all + first + j] : low.v[(first + j) * low.rank + r];
+}
+
+// One panel of columns times the rows [row, row + rows).
+void multiply_part(const Product& product, std::int64_t first, int columns, int width, std::int64_t row, std::int64_t rows) {
+  const TileLoops& loops = tile_loops();
+  const std::int64_t depth = product.x.columns, all = columns_of(product);
+  const bool bf16 = product.x.bf16 != nullptr;
+  const std::int64_t padded = (depth + 1) / 2 * 2;
+  void* values = panel_buffer.of(static_cast<std::size_t>(padded * width) * (bf16 ? 2 : 4));
+  loops.pack({product.w, product.w_by_input, bf16, first, columns, width, depth, values});
+  Panel panel{columns, width, bf16 ? padded : depth, bf16, values, nullptr, product.bias ? product.bias + first : nullptr};
+  if (product.low.rank > 0) {
+    auto* low = static_cast<float*>(low_buffer.of(static_cast<std::size_t>(product.low.rank * width) * 4));
+    pack_low(product.low, first, columns, width, all, low);
+    panel.low = low;
+  }
+  PanelTask task;
+  task.rows = rows;
+  task.x_stride = bf16 ? padded : depth;
+  task.x = product.x.f32 ? product.x.f32 + row * depth : nullptr;
+  task.x_bf16 = bf16 ? product.x.bf16 + row * padded : nullptr;
+  task.y_stride = all;
+  task.y = product.y + row * all + first;
+  task.rank = product.low.rank;
+  task.u_stride = product.low.rank;
+  task.u = product.low.rank > 0 ? product.low.u + row * product.low.rank : nullptr;
+  task.accumulate = product.accumulate;
+  loops.multiply(panel, task);
+}
+
+void multiply_panels(const Product& product) {
+  const int vector = tile_loops().vector;
+  const std::int64_t all = columns_of(product);
+  const Split split = split_of(product.x.rows, all, vector);
+#pragma omp parallel for schedule(static) collapse(2)
+  for (std::int64_t part = 0; part < split.row_parts; ++part)
+    for (std::int64_t p = 0; p < split.panels; ++p) {
+      const std::int64_t row = part * split.part_rows, first = p * split.panel_columns;
+      const std::int64_t rows = std::min(split.part_rows, product.x.rows - row);
+      const int columns = static_cast<int>(std::min(split.panel_columns, all - first));
+      const int width = (columns + vector - 1) / vector * vector;
+      if (rows > 0) multiply_part(product, first, columns, width, row, rows);
+    }
+}
+
+// A few rows against W [columns of y, columns of x]: W is read once, where it lies.
+void multiply_few(const Product& product) {
+  constexpr std::int64_t kPiece = 64;
+  const std::int64_t all = product.w.rows, depth = product.x.columns, padded = (depth + 1) / 2 * 2;
+  const bool bf16 = product.x.bf16 != nullptr;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t first = 0; first < all; first += kPiece)
+    for (std::int64_t n = 0; n < product.x.rows; ++n) {
+      float found[kPiece];
+      const std::int64_t count = std::min(kPiece, all - first);
+      tile_loops().dot_rows({product.w, first, count, product.x.f32 ? product.x.f32 + n * depth : nullptr,
+                             bf16 ? product.x.bf16 + n * padded : nullptr, found});
+      float* y = product.y + n * all + first;
+      for (std::int64_t j = 0; j < count; ++j) {
+        float value = found[j] + (product.bias ? product.bias[first + j] : 0.0f);
+        for (int r = 0; r < product.low.rank; ++r) {
+          const float v = product.low.v_by_rank ? product.low.v[r * all + first + j] : product.low.v[(first + j) * product.low.rank + r];
+          value += product.low.u[n * product.low.rank + r] * v;
+        }
+        y[j] = product.accumulate ? y[j] + value : value;
+      }
+    }
+}
+
+}  // namespace
+
+bool multiplies_bf16() { return &tile_loops() == &tile_loops_avx512_bf16(); }
+
+const TileLoops& tile_loops() {
+#if defined(__x86_64__)
+  static const TileLoops& chosen = [&]() -> const TileLoops& {
+    __builtin_cpu_init();
+    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512dq");
+    if (wide && __builtin_cpu_supports("avx512bf16")) return tile_loops_avx512_bf16();
+    if (wide) return tile_loops_avx512();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return tile_loops_avx2();
+    return tile_loops_portable();
+  }();
+  return chosen;
+#else
+  return tile_loops_portable();
+#endif
+}
+
+void multiply(const Product& product) {
+  const std::int64_t depth = product.w_by_input ? product.w.rows : product.w.columns;
+  CHECK(product.x.columns == depth && (product.x.f32 || product.x.bf16), "{} columns of x, depth {}", product.x.columns, depth);
+  CHECK(product.x.bf16 == nullptr || multiplies_bf16());
+  CHECK(product.x.f32 != nullptr || product.x.bf16 != nullptr);
+  if (product.x.rows == 0) return;
+  if (product.x.rows < kFewRows && !product.w_by_input) return multiply_few(product);
+  multiply_panels(product);
+}
+
+void multiply_transposed(const Outer& outer) {
+  const TileLoops& loops = tile_loops();
+  const Split split = split_of(outer.m, outer.columns, loops.vector);
+  // a^T, so that its rows run along the depth.
+  const std::unique_ptr<float[]> turned(new float[static_cast<std::size_t>(outer.m * outer.rows)]);
+#pragma omp parallel for schedule(static)
+  for (std::int64_t n = 0; n < outer.rows; n += 64)
+    for (std::int64_t i = 0; i < outer.m; ++i)
+      for (std::int64_t k = n; k < std::min(outer.rows, n + 64); ++k) turned[i * outer.rows + k] = outer.scale * outer.a[k * outer.m + i];
+#pragma omp parallel for schedule(static)
+  for (std::int64_t p = 0; p < split.panels; ++p) {
+    const std::int64_t first = p * split.panel_columns;
+    const int columns = static_cast<int>(std::min(split.panel_columns, outer.columns - first));
+    const int width = (columns + loops.vector - 1) / loops.vector * loops.vector;
+    auto* values = static_cast<float*>(panel_buffer.of(static_cast<std::size_t>(outer.rows * width) * 4));
+    const Matrix b{Form::kF32, outer.rows, outer.columns, outer.b, nullptr};
+    loops.pack({b, true, false, first, columns, width, outer.rows, values});
+    PanelTask task;
+    task.rows = outer.m;
+    task.x = turned.get();
+    task.x_stride = outer.rows;
+    task.y = outer.c + first;
+    task.y_stride = outer.columns;
+    task.accumulate = outer.accumulate;
+    loops.multiply({columns, width, outer.rows, false, values, nullptr, nullptr}, task);
+  }
+}
+
+}  // namespace freshet::kernels

@@ -1,0 +1,48 @@
+#pragma once
+// Memory for numbers: aligned for vectors, not initialised, counted, and given back to the system when it goes.
+
+#include <sys/mman.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "base/check.h"
+
+namespace freshet {
+
+template <class T>
+class Memory {
+ public:
+  Memory() = default;
+  explicit Memory(std::size_t count) : size_(count) {
+    if (count == 0) return;
+    void* at = ::mmap(nullptr, bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(at != MAP_FAILED, "no memory for {} bytes", bytes());
+    if (bytes() >= (std::size_t{4} << 20)) ::madvise(at, bytes(), MADV_HUGEPAGE);
+    data_ = static_cast<T*>(at);
+  }
+  Memory(Memory&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  Memory& operator=(Memory&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~Memory() {
+    if (data_ != nullptr) ::munmap(data_, bytes());
+  }
+
+  T* data() { return data_; }
+  const T* data() const { return data_; }
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  T& operator[](std::size_t i) { return data_[i]; }
+  const T& operator[](std::size_t i) const { return data_[i]; }
+
+ private:
+  std::size_t bytes() const { return (size_ * sizeof(T) + 4095) / 4096 * 4096; }
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace freshet
