@@ -91,7 +91,7 @@ def add_tokenizer(writer, tokenizer, config):
     writer.add_token_types(kinds)
     writer.add_bos_token_id(config["bos_token_id"])
     writer.add_eos_token_id(config["eos_token_id"])
-    writer.add_add_bos_token(False)
+    writer.add_add_bos_token(tokenizer["post_processor"] is not None)
     writer.add_chat_template("{{ messages }}")
 
 
