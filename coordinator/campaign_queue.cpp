@@ -7,8 +7,9 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "model/text/corpus.h"
+#include "model/files/model_parts.h"
 #include "model/files/peft_adapter.h"
+#include "model/text/corpus.h"
 
 namespace freshet {
 namespace {
@@ -98,9 +99,7 @@ Result<CampaignRecord> CampaignQueue::prepare(std::string_view toml, std::string
                             short_hex(record.file.plan.model), short_hex(digest)));
   record.file.plan.model = digest;
   TRY(validate(record.file.plan));
-  TRY_ASSIGN(std::string text,
-             read_all(files.config.fd.get(), files.config.name, limits::kSmallFileBytesMax));
-  TRY_ASSIGN(ModelConfig config, parse_model_config(text, files.config.name));
+  TRY_ASSIGN(ModelConfig config, read_config(files));
   const LoraPlan& lora = record.file.plan.lora;
   TRY(adapter_layout(config, {lora.rank, lora.alpha, lora.targets}));
   TRY(check_adapt(record.file.adapt, files));

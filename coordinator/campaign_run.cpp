@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "coordinator/campaign_record.h"
-#include "model/files/model_files.h"
+#include "model/files/model_parts.h"
 
 namespace freshet {
 namespace {
@@ -21,9 +21,7 @@ Result<ModelConfig> read_model(const CampaignRecord& record) {
                                              "with ({}, want {}); put that one back",
                                              record.file.model, campaign_name(record.id),
                                              short_hex(digest), short_hex(record.file.plan.model)));
-  TRY_ASSIGN(std::string config,
-             read_all(files.config.fd.get(), files.config.name, limits::kSmallFileBytesMax));
-  return parse_model_config(config, files.config.name);
+  return read_config(files);
 }
 
 std::uint64_t random_seed() {

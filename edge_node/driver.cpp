@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "model/files/model_parts.h"
 #include "model/text/corpus.h"
 
 namespace freshet {
@@ -60,9 +61,7 @@ Result<std::unique_ptr<Node>> Node::open(NodeOptions options) {
   TRY_ASSIGN(UniqueFd lock, lock_folder(folder));
   TRY_ASSIGN(KeyRing keys, load_or_make_keys(folder));
   TRY_ASSIGN(ModelFiles model, open_model_folder(options.model));
-  TRY_ASSIGN(std::string json,
-             read_all(model.config.fd.get(), model.config.name, limits::kSmallFileBytesMax));
-  TRY_ASSIGN(ModelConfig config, parse_model_config(json, model.config.name));
+  TRY_ASSIGN(ModelConfig config, read_config(model));
   TRY(open_text_folder(options.data));
   if (!options.record.empty()) TRY(make_folders(options.record, 0700));
   drop_adapters(folder / "adapters");
