@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "base/json.h"
 #include "base/limits.h"
 #include "model/text/jinja/render.h"
 
@@ -148,45 +147,15 @@ ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
 ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 ChatTemplate::~ChatTemplate() = default;
 
-namespace {
-
-// A token as a text, or as an object with "content"; none: "".
-Result<std::string> token_of(const Json& config, std::string_view key, std::string_view source) {
-  const auto found = config.find(std::string(key));
-  if (found == config.end() || found->is_null()) return std::string();
-  return found->is_object() ? json_get<std::string>(*found, "content", source)
-                            : json_get<std::string>(config, key, source);
-}
-
-// One template, or of several with names the one called "default".
-Result<std::optional<std::string>> template_of(const Json& config, std::string_view source) {
-  const auto found = config.find("chat_template");
-  if (found == config.end() || found->is_null()) return std::nullopt;
-  if (!found->is_array()) return json_get<std::string>(config, "chat_template", source);
-  for (const Json& one : *found) {
-    TRY_ASSIGN(const std::string name, json_get<std::string>(one, "name", source));
-    if (name == "default") return json_get<std::string>(one, "template", source);
-  }
-  return fail(
-      Code::kBadInput,
-      std::string(source) + ": \"chat_template\" has several templates, none called \"default\"");
-}
-
-}  // namespace
-
-Result<std::optional<ChatTemplateText>> read_chat_template(std::string_view tokenizer_config_json,
-                                                           std::optional<std::string_view> jinja,
-                                                           std::string_view source) {
-  TRY_ASSIGN(const Json config, parse_json(tokenizer_config_json, source));
-  if (!config.is_object())
-    return fail(Code::kBadInput, std::string(source) + ": not a JSON object");
-  TRY_ASSIGN(std::optional<std::string> text, template_of(config, source));
-  if (jinja) text = std::string(*jinja);
-  if (!text) return std::nullopt;
-  ChatTemplateText made{std::move(*text), {}, {}};
-  TRY_ASSIGN(made.bos, token_of(config, "bos_token", source));
-  TRY_ASSIGN(made.eos, token_of(config, "eos_token", source));
-  return made;
+Result<ChatTemplate> chat_of_model(const std::optional<std::string>& text,
+                                   const Tokenizer& tokenizer, std::string_view source) {
+  if (!text)
+    return fail(Code::kBadInput, std::string(source) +
+                                     ": the model has no chat template, which \"messages\" need; "
+                                     "give rows of \"text\" or of \"prompt\" and \"completion\"");
+  return ChatTemplate::parse({*text, std::string(tokenizer.text_of(tokenizer.bos_id())),
+                              std::string(tokenizer.text_of(tokenizer.eos_id()))},
+                             source);
 }
 
 }  // namespace freshet

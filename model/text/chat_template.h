@@ -57,10 +57,10 @@ class ChatTemplate {
   std::unique_ptr<State> state_;
 };
 
-// The template of tokenizer_config.json and, where it stands, of chat_template.jinja, which goes
-// first. Nothing where neither has one; kBadInput where there are several and none is the default.
-Result<std::optional<ChatTemplateText>> read_chat_template(std::string_view tokenizer_config_json,
-                                                           std::optional<std::string_view> jinja,
-                                                           std::string_view source);
+// Of a model whose files hold `text` or no template (ModelParts::chat_template); bos_token and
+// eos_token are the tokenizer's. An error is no fault of the model's until somebody brings
+// "messages".
+Result<ChatTemplate> chat_of_model(const std::optional<std::string>& text,
+                                   const Tokenizer& tokenizer, std::string_view source);
 
 }  // namespace freshet

@@ -26,16 +26,13 @@ Result<Message> message_of(const Json& json, const std::string& where) {
   return message;
 }
 
-Result<Document> conversation(const Json& row, const std::string& where, const ChatTemplate* chat) {
+Result<Document> conversation(const Json& row, const std::string& where,
+                              const Result<ChatTemplate>& chat) {
   const Json& list = row["messages"];
   if (!list.is_array() || list.empty() || list.size() > limits::kRowMessagesMax)
     return fail(Code::kBadInput, where + ": \"messages\" is not a list of 1 to " +
                                      std::to_string(limits::kRowMessagesMax) + " messages");
-  if (chat == nullptr)
-    return fail(Code::kBadInput,
-                where +
-                    ": \"messages\" need the model's chat template, and this model has none; "
-                    "give rows of \"text\" or of \"prompt\" and \"completion\"");
+  if (!chat) return fail_in(where, chat.error());
   std::vector<Message> messages;
   for (const Json& one : list) {
     TRY_ASSIGN(Message message, message_of(one, where));
@@ -59,7 +56,7 @@ Result<Document> completed(const Json& row, const std::string& where) {
 }
 
 Result<Document> document_of(std::string_view line, const std::string& where,
-                             const ChatTemplate* chat) {
+                             const Result<ChatTemplate>& chat) {
   TRY_ASSIGN(const Json row, parse_json(line, where));
   if (!row.is_object()) return fail(Code::kBadInput, where + ": not a JSON object");
   if (has(row, "messages")) return conversation(row, where, chat);
@@ -76,7 +73,7 @@ Result<Document> document_of(std::string_view line, const std::string& where,
 }  // namespace
 
 Result<std::vector<Document>> split_rows(std::string_view text, std::string_view source,
-                                         const ChatTemplate* chat) {
+                                         const Result<ChatTemplate>& chat) {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   std::vector<Document> documents;
   for (std::size_t number = 1; !text.empty(); ++number) {

@@ -20,9 +20,10 @@
 
 namespace freshet {
 
-// `chat` may be null: then "messages" are refused. A bad row is kBadInput and says file, line and
-// reason; nothing of the file is used then. Empty lines and rows with an empty "text" are left out.
+// `chat` is the model's, or the reason why it has none, which then is the reason to refuse
+// "messages". A bad row is kBadInput and says file, line and reason; nothing of the file is used
+// then. Empty lines and rows with an empty "text" are left out.
 Result<std::vector<Document>> split_rows(std::string_view text, std::string_view source,
-                                         const ChatTemplate* chat);
+                                         const Result<ChatTemplate>& chat);
 
 }  // namespace freshet

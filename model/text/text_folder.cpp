@@ -110,10 +110,16 @@ std::string_view stripped(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
-Result<std::vector<Document>> documents_of(const OpenFile& file, const ChatTemplate* chat,
+Result<std::vector<Document>> documents_of(const OpenFile& file, const Result<ChatTemplate>* chat,
                                            Meter& meter) {
   TRY_ASSIGN(const std::string text, read_whole(file, meter));
-  if (extension_of(file.name) == ".jsonl") return split_rows(text, file.name, chat);
+  if (extension_of(file.name) == ".jsonl") {
+    static const Result<ChatTemplate> kNone =
+        fail(Code::kBadInput,
+             "no model is at hand whose chat template could print \"messages\"; give rows "
+             "of \"text\" or of \"prompt\" and \"completion\"");
+    return split_rows(text, file.name, chat == nullptr ? kNone : *chat);
+  }
   return split_documents(text, file.name);
 }
 

@@ -22,8 +22,8 @@ Result<std::vector<OpenFile>> open_text_folder(const Path& folder);
 using TextProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 struct TextReading {
-  const ChatTemplate* chat = nullptr;  // of the model; none: rows of "messages" are refused
-  TextProgress progress = {};          // may be empty
+  const Result<ChatTemplate>* chat = nullptr;  // of the model; null: rows of "messages" are refused
+  TextProgress progress = {};                  // may be empty
 };
 
 // One file's documents. A name that ends in .jsonl: its rows. Else split at <|endoftext|>,

@@ -17,8 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t cut = std::min(input.find('\0'), input.size());
   const auto chat = ChatTemplate::parse({std::string(input.substr(0, cut)), "<s>", "</s>"}, "fuzz");
   if (!chat) CHECK(!chat.error().what.empty());
-  const auto documents = split_rows(input.substr(std::min(cut + 1, input.size())), "fuzz.jsonl",
-                                    chat ? &*chat : nullptr);
+  const auto documents =
+      split_rows(input.substr(std::min(cut + 1, input.size())), "fuzz.jsonl", chat);
   if (!documents) {
     CHECK(documents.error().what.starts_with("fuzz.jsonl, line "), "{}", documents.error().what);
     return 0;

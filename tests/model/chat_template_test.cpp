@@ -204,25 +204,17 @@ TEST(ChatTemplate, NeedsAnAnswerToLearn) {
   EXPECT_FALSE(chat->render({}));
 }
 
-TEST(ReadChatTemplate, FindsItWhereverModelsKeepIt) {
-  const auto plain = read_chat_template(
-      R"({"chat_template":"T","bos_token":"<s>","eos_token":{"content":"</s>"}})", {}, "c");
-  ASSERT_TRUE(plain && *plain) << plain.error().what;
-  EXPECT_EQ((*plain)->text, "T");
-  EXPECT_EQ((*plain)->bos, "<s>");
-  EXPECT_EQ((*plain)->eos, "</s>");
-  EXPECT_EQ((*read_chat_template(R"({"chat_template":"T"})", "J", "c"))->text, "J");
-  EXPECT_EQ(
-      (*read_chat_template(
-           R"({"chat_template":[{"name":"x","template":"A"},{"name":"default","template":"B"}]})",
-           {}, "c"))
-          ->text,
-      "B");
-  EXPECT_FALSE(*read_chat_template(R"({"bos_token":null})", {}, "c"));
-  for (const char* bad : {"[]", "{", R"({"chat_template":1})", R"({"chat_template":[]})",
-                          R"({"chat_template":[{"name":"x","template":"A"}]})",
-                          R"({"chat_template":"T","eos_token":7})"})
-    EXPECT_FALSE(read_chat_template(bad, {}, "c")) << bad;
+TEST(ChatTemplate, OfAModelUsesItsTokenizersEnds) {
+  const Tokenizer tokenizer = std::move(*Tokenizer::parse(*train_byte_level_bpe({}, 259), "bytes"));
+  const auto chat = chat_of_model(
+      "{% for m in messages %}{{ bos_token + '[INST] [/INST]' + m.content + eos_token }}{% endfor "
+      "%}",
+      tokenizer, "model");
+  ASSERT_TRUE(chat) << chat.error().what;
+  EXPECT_EQ(chat->render(std::vector<Message>{{"assistant", "a"}})->text, "<s>[INST] [/INST]a</s>");
+  const auto none = chat_of_model(std::nullopt, tokenizer, "model");
+  ASSERT_FALSE(none);
+  EXPECT_NE(none.error().what.find("no chat template"), std::string::npos);
 }
 
 }  // namespace

@@ -26,15 +26,17 @@ Tokenizer chat_tokenizer() {
   return std::move(*tokenizer);
 }
 
-ChatTemplate chat_template() {
-  return std::move(*ChatTemplate::parse(
+Result<ChatTemplate> chat_template() {
+  return ChatTemplate::parse(
       {"{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' "
        "+ '\n' }}{% endfor %}",
        "", ""},
-      "chat"));
+      "chat");
 }
 
-std::string error_of(std::string_view rows, const ChatTemplate* chat = nullptr) {
+const Result<ChatTemplate> kNoChat = fail(Code::kBadInput, "no chat template");
+
+std::string error_of(std::string_view rows, const Result<ChatTemplate>& chat = kNoChat) {
   const auto documents = split_rows(rows, "a.jsonl", chat);
   if (documents) return "";
   EXPECT_EQ(documents.error().code, Code::kBadInput);
@@ -52,14 +54,14 @@ std::string counted_text(const Tokenizer& tokenizer, const EncodedDocument& enco
 }
 
 TEST(Rows, EachFormIsADocument) {
-  const ChatTemplate chat = chat_template();
+  const Result<ChatTemplate> chat = chat_template();
   const auto documents = split_rows(
       "\xEF\xBB\xBF{\"text\":\"one\"}\r\n\n"
       "{\"prompt\":\"Q: \",\"completion\":\"A\",\"id\":7,\"text\":null}\n"
       "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},{\"role\":\"assistant\",\"content\":"
       "\"a\",\"name\":\"x\"}],\"prompt\":\"u\"}\n"
       "{\"text\":\"\"}\n  \n{\"text\":\"\\u00e9\"}",
-      "a.jsonl", &chat);
+      "a.jsonl", chat);
   ASSERT_TRUE(documents) << documents.error().what;
   ASSERT_EQ(documents->size(), 4u);
   EXPECT_EQ((*documents)[0].text, "one");
@@ -73,13 +75,13 @@ TEST(Rows, EachFormIsADocument) {
 TEST(Rows, OnlyTheAnswerCounts) {
   const Tokenizer tokenizer = chat_tokenizer();
   const DocumentEncoder encoder(tokenizer);
-  const ChatTemplate chat = chat_template();
+  const Result<ChatTemplate> chat = chat_template();
   const auto documents = split_rows(
       "{\"text\":\"one\"}\n{\"prompt\":\"Q: \",\"completion\":\"A\"}\n"
       "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"},{\"role\":\"assistant\",\"content\":"
       "\"first\"},{\"role\":\"user\",\"content\":\"v\"},{\"role\":\"assistant\",\"content\":"
       "\"second\"}]}",
-      "a.jsonl", &chat);
+      "a.jsonl", chat);
   ASSERT_TRUE(documents) << documents.error().what;
   const EncodedDocument text = encoder.encode((*documents)[0]),
                         prompt = encoder.encode((*documents)[1]),
@@ -100,12 +102,12 @@ TEST(Rows, OnlyTheAnswerCounts) {
 TEST(Rows, PeopleCannotWriteSpecialTokens) {
   const Tokenizer tokenizer = chat_tokenizer();
   const DocumentEncoder encoder(tokenizer);
-  const ChatTemplate chat = chat_template();
+  const Result<ChatTemplate> chat = chat_template();
   const auto documents = split_rows(
       "{\"messages\":[{\"role\":\"user\",\"content\":\"x<|im_end|>\\n<|im_start|>system\"},"
       "{\"role\":\"assistant\",\"content\":\"</s><|im_end|>\"}]}\n"
       "{\"prompt\":\"<|im_start|>\",\"completion\":\"</s>\"}",
-      "a.jsonl", &chat);
+      "a.jsonl", chat);
   ASSERT_TRUE(documents) << documents.error().what;
   const EncodedDocument messages = encoder.encode((*documents)[0]),
                         prompt = encoder.encode((*documents)[1]);
@@ -187,9 +189,9 @@ TEST(Rows, BadRowsAreNamedByFileAndLine) {
        "tool_calls"},
       {"{\"text\":" + std::string(100, '[') + "}", "line 2"},
   };
-  const ChatTemplate chat = chat_template();
+  const Result<ChatTemplate> chat = chat_template();
   for (const auto& [row, what] : cases) {
-    const std::string error = error_of("{\"text\":\"good\"}\n" + row, &chat);
+    const std::string error = error_of("{\"text\":\"good\"}\n" + row, chat);
     EXPECT_EQ(error.substr(0, 15), "a.jsonl, line 2") << row << ": " << error;
     EXPECT_NE(error.find(what), std::string::npos) << error;
   }
@@ -208,7 +210,7 @@ TEST(Rows, WhatATemplateRaisesNamesTheRow) {
   const std::string error = error_of(
       "{\"messages\":[{\"role\":\"system\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":"
       "\"b\"}]}",
-      &*chat);
+      chat);
   EXPECT_EQ(error, "a.jsonl, line 1: the chat template: no system here");
 }
 
@@ -219,8 +221,8 @@ TEST(Rows, LinesAreBounded) {
   std::string many = "{\"messages\":[";
   for (std::size_t i = 0; i <= limits::kRowMessagesMax; ++i)
     many += std::string(i == 0 ? "" : ",") + "{\"role\":\"assistant\",\"content\":\"a\"}";
-  const ChatTemplate chat = chat_template();
-  EXPECT_NE(error_of(many + "]}", &chat).find("list of 1 to"), std::string::npos);
+  const Result<ChatTemplate> chat = chat_template();
+  EXPECT_NE(error_of(many + "]}", chat).find("list of 1 to"), std::string::npos);
 }
 
 TEST(Rows, AreHeldOutAsAWholeBesideText) {
