@@ -25,16 +25,21 @@ constexpr std::array<BlockFacts, kWeightTypes> kBlocks = {{
     {"Q6_K", 14, 256, 210},
 }};
 
-// Branch-free: normal numbers, infinities and subnormals each by its own arithmetic, then chosen.
-inline float from_f16(std::uint32_t half) {
-  const std::uint32_t magnitude = (half & 0x7FFFu) << 13;
-  const std::uint32_t normal = magnitude + (112u << 23);
-  const std::uint32_t special = magnitude + (224u << 23);
-  const auto subnormal = std::bit_cast<std::uint32_t>(
-      std::bit_cast<float>(magnitude + (113u << 23)) - std::bit_cast<float>(113u << 23));
-  std::uint32_t bits = magnitude >= (31u << 23) ? special : normal;
-  bits = magnitude < (1u << 23) ? subnormal : bits;
-  return std::bit_cast<float>(bits | (half & 0x8000u) << 16);
+// Branch-free: normal numbers, infinities and subnormals each by its own arithmetic, then chosen by
+// masks of sign bits.
+inline float from_f16(std::uint16_t half) {
+  const std::int32_t magnitude = (half & 0x7FFF) << 13;
+  const std::int32_t sign = static_cast<std::int16_t>(half) & INT32_MIN;
+  const std::int32_t is_subnormal = (magnitude - (1 << 23)) >> 31;
+  const std::int32_t is_finite = (magnitude - (31 << 23)) >> 31;
+  const auto subnormal = std::bit_cast<std::int32_t>(std::bit_cast<float>(magnitude + (113 << 23)) -
+                                                     std::bit_cast<float>(113 << 23));
+  const std::int32_t normal = magnitude + (112 << 23) + (~is_finite & (112 << 23));
+  return std::bit_cast<float>((subnormal & is_subnormal) | (normal & ~is_subnormal) | sign);
+}
+
+inline float from_bf16(std::uint16_t half) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16);
 }
 
 inline std::uint16_t u16_at(const std::uint8_t* bytes) {
@@ -45,7 +50,7 @@ inline std::uint16_t u16_at(const std::uint8_t* bytes) {
 inline float f16_at(const std::uint8_t* bytes) { return from_f16(u16_at(bytes)); }
 
 // A run of `values` where 32 low halves of bytes come first and their high halves after.
-inline void q4_0(const std::uint8_t* block, float* out) {
+inline void q4_0(const std::uint8_t* block, float* __restrict out) {
   const float scale = f16_at(block);
   for (int i = 0; i < 16; ++i) {
     out[i] = scale * static_cast<float>((block[2 + i] & 15) - 8);
@@ -53,7 +58,7 @@ inline void q4_0(const std::uint8_t* block, float* out) {
   }
 }
 
-inline void q4_1(const std::uint8_t* block, float* out) {
+inline void q4_1(const std::uint8_t* block, float* __restrict out) {
   const float scale = f16_at(block), least = f16_at(block + 2);
   for (int i = 0; i < 16; ++i) {
     out[i] = scale * static_cast<float>(block[4 + i] & 15) + least;
@@ -70,7 +75,7 @@ inline std::array<std::uint8_t, 32> fifth_bits(const std::uint8_t* bytes) {
   return bits;
 }
 
-inline void q5_0(const std::uint8_t* block, float* out) {
+inline void q5_0(const std::uint8_t* block, float* __restrict out) {
   const float scale = f16_at(block);
   const auto high = fifth_bits(block + 2);
   for (std::size_t i = 0; i < 16; ++i) {
@@ -79,7 +84,7 @@ inline void q5_0(const std::uint8_t* block, float* out) {
   }
 }
 
-inline void q5_1(const std::uint8_t* block, float* out) {
+inline void q5_1(const std::uint8_t* block, float* __restrict out) {
   const float scale = f16_at(block), least = f16_at(block + 2);
   const auto high = fifth_bits(block + 4);
   for (std::size_t i = 0; i < 16; ++i) {
@@ -88,7 +93,7 @@ inline void q5_1(const std::uint8_t* block, float* out) {
   }
 }
 
-inline void q8_0(const std::uint8_t* block, float* out) {
+inline void q8_0(const std::uint8_t* block, float* __restrict out) {
   const float scale = f16_at(block);
   for (int i = 0; i < 32; ++i)
     out[i] = scale * static_cast<float>(static_cast<std::int8_t>(block[2 + i]));
@@ -112,7 +117,7 @@ inline Groups groups_of(const std::uint8_t* block) {
   return groups;
 }
 
-inline void q4_k(const std::uint8_t* block, float* out) {
+inline void q4_k(const std::uint8_t* block, float* __restrict out) {
   const Groups groups = groups_of(block);
   for (std::size_t pair = 0; pair < 4; ++pair) {
     const std::uint8_t* q = block + 16 + 32 * pair;
@@ -124,7 +129,7 @@ inline void q4_k(const std::uint8_t* block, float* out) {
   }
 }
 
-inline void q5_k(const std::uint8_t* block, float* out) {
+inline void q5_k(const std::uint8_t* block, float* __restrict out) {
   const Groups groups = groups_of(block);
   const std::uint8_t* fifth = block + 16;  // bit g of byte i: of value i in group g
   for (std::size_t pair = 0; pair < 4; ++pair) {
@@ -142,7 +147,7 @@ inline void q5_k(const std::uint8_t* block, float* out) {
 }
 
 // Two halves of 128 values; in each, four rows of 32 share bytes, and every 16 values a scale.
-inline void q6_k(const std::uint8_t* block, float* out) {
+inline void q6_k(const std::uint8_t* block, float* __restrict out) {
   const float scale = f16_at(block + 208);
   for (std::size_t half = 0; half < 2; ++half) {
     const std::uint8_t *low = block + 64 * half, *high = block + 128 + 32 * half;
@@ -158,6 +163,18 @@ inline void q6_k(const std::uint8_t* block, float* out) {
       }
     }
   }
+}
+
+// In runs of a fixed length, which the compiler turns into vectors.
+template <class Convert>
+void each_half(ByteView halves, float* __restrict out, Convert convert) {
+  constexpr std::size_t kRun = 32;
+  const std::uint8_t* bytes = halves.data();
+  const std::size_t count = halves.size() / 2;
+  std::size_t i = 0;
+  for (; i + kRun <= count; i += kRun)
+    for (std::size_t k = 0; k < kRun; ++k) out[i + k] = convert(u16_at(bytes + 2 * (i + k)));
+  for (; i < count; ++i) out[i] = convert(u16_at(bytes + 2 * i));
 }
 
 template <class Unpack>
@@ -180,19 +197,12 @@ std::optional<WeightType> weight_type_of_ggml(std::uint32_t number) {
 void dequantize(WeightType type, ByteView blocks, float* out) {
   const BlockFacts& facts = block_of(type);
   CHECK(blocks.size() % facts.bytes == 0, "{} bytes of {}", blocks.size(), facts.name);
-  const std::uint8_t* bytes = blocks.data();
-  const std::size_t halves = blocks.size() / 2;
   switch (type) {
     case WeightType::kF32:
-      if (!blocks.empty()) std::memcpy(out, bytes, blocks.size());
+      if (!blocks.empty()) std::memcpy(out, blocks.data(), blocks.size());
       return;
-    case WeightType::kF16:
-      for (std::size_t i = 0; i < halves; ++i) out[i] = f16_at(bytes + 2 * i);
-      return;
-    case WeightType::kBF16:
-      for (std::size_t i = 0; i < halves; ++i)
-        out[i] = std::bit_cast<float>(static_cast<std::uint32_t>(u16_at(bytes + 2 * i)) << 16);
-      return;
+    case WeightType::kF16: return each_half(blocks, out, from_f16);
+    case WeightType::kBF16: return each_half(blocks, out, from_bf16);
     case WeightType::kQ8_0: return each_block(facts, blocks, out, q8_0);
     case WeightType::kQ4_0: return each_block(facts, blocks, out, q4_0);
     case WeightType::kQ4_1: return each_block(facts, blocks, out, q4_1);
