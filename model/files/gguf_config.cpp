@@ -57,27 +57,30 @@ class Section {
 };
 
 // Every key of an architecture that is read here or says nothing about what is computed.
-constexpr std::string_view kKnown[] = {"block_count",
-                                       "context_length",
-                                       "embedding_length",
-                                       "feed_forward_length",
-                                       "vocab_size",
-                                       "attention.head_count",
-                                       "attention.head_count_kv",
-                                       "attention.key_length",
-                                       "attention.value_length",
-                                       "attention.layer_norm_rms_epsilon",
-                                       "attention.layer_norm_epsilon",
-                                       "attention.sliding_window",
-                                       "rope.freq_base",
-                                       "rope.dimension_count",
-                                       "rope.scale_linear",
-                                       "rope.scaling.type",
-                                       "rope.scaling.factor",
-                                       "rope.scaling.original_context_length",
-                                       "rope.scaling.finetuned"};
+constexpr std::string_view kKnown[] = {
+    "block_count",
+    "context_length",
+    "embedding_length",
+    "feed_forward_length",
+    "vocab_size",
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.key_length",
+    "attention.value_length",
+    "attention.layer_norm_rms_epsilon",
+    "attention.layer_norm_epsilon",
+    "attention.sliding_window",
+    "rope.freq_base",
+    "rope.dimension_count",
+    "rope.scale_linear",
+    "rope.scaling.type",
+    "rope.scaling.factor",
+    "rope.scaling.original_context_length",
+    "rope.scaling.finetuned",
+    "tensor_data_layout",      // where the model came from
+    "use_parallel_residual"};  // of GPT-NeoX; here without effect
 // Allowed where they are off: 0 or false.
-constexpr std::string_view kOff[] = {"expert_count", "expert_used_count", "use_parallel_residual"};
+constexpr std::string_view kOff[] = {"expert_count", "expert_used_count"};
 
 Result<void> check_keys(const Section& section) {
   const std::string start = section.key("");
@@ -174,7 +177,10 @@ Result<void> read_rotary(const Section& section, ModelConfig& config) {
   TRY_ASSIGN(config.rope_theta, section.number_or("rope.freq_base", 10000));
   TRY_ASSIGN(config.rope, rope_of(section, config.rope_theta));
   TRY_ASSIGN(const int window, section.integer_or("attention.sliding_window", 0));
-  if (window > 0) config.windows.assign(static_cast<std::size_t>(config.layers), window);
+  if (window == 0) return {};
+  config.windows.assign(static_cast<std::size_t>(config.layers), window);
+  // A llama with a window is what Hugging Face calls a Mistral.
+  if (config.architecture == Architecture::kLlama) config.architecture = Architecture::kMistral;
   return {};
 }
 

@@ -140,6 +140,7 @@ TEST(GgufConfig, ReadsOptions) {
   small.writer.put_text("llama.rope.scaling.type", "linear");
   small.writer.put_f32("llama.rope.scaling.factor", 2);
   small.writer.put_u32("llama.expert_count", 0);
+  small.writer.put_flag("llama.use_parallel_residual", true);
   small.writer.put_u32("tokenizer.ggml.eos_token_id", 2);
   small.writer.put_u32("tokenizer.ggml.eot_token_id", 1);
   small.add("output.weight", {3, 4});
