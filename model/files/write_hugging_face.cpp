@@ -102,6 +102,11 @@ class FolderWriter {
     TRY(check_tokenizer_matches(config_, tokenizer));
     TRY_ASSIGN(const std::optional<std::string> chat, read_chat_template(files_));
     Json config = to_json(config_);
+    TRY_ASSIGN(const ModelConfig said, parse_model_config(to_text(config), "config.json"));
+    if (said != config_)
+      return fail(Code::kBadInput,
+                  files_.weights.front().name + ": a model with options that no config.json of a " +
+                      std::string(name_of(config_.architecture)) + " has a place for");
     config["torch_dtype"] = torch_name(*type_);
     TRY(put(folder / "config.json", to_text(config, 2) + "\n"));
     TRY(put(folder / "tokenizer.json", write_tokenizer_file(tokenizer.file())));
