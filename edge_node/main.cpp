@@ -84,7 +84,7 @@ Result<int> dispatch(const CLI::App& app, const Options& options) {
 void add_run(CLI::App* run_verb, Options& options) {
   run_verb
       ->add_option("--data", options.data,
-                   "Folder of private text (.txt, .md); it never leaves this machine")
+                   "Folder of private text (.txt, .md, .jsonl); it never leaves this machine")
       ->required()
       ->type_name("FOLDER");
   run_verb->add_option("--model", options.model, "Folder of the base model, in Hugging Face form")

@@ -36,13 +36,8 @@ Result<ModelLoaded> TorchBackend::load_model(LoadModel request, const OnProgress
 
 Result<TextOpened> TorchBackend::open_text(OpenText request, const OnProgress& on_progress) {
   TRY_ASSIGN(const LoadedModel* model, this->model(request.slot));
-  std::vector<Document> documents;
-  for (std::size_t i = 0; i < request.files.size(); ++i) {
-    TRY_ASSIGN(std::vector<Document> more, read_documents(request.files[i]));
-    for (Document& document : more) documents.push_back(std::move(document));
-    on_progress(i + 1, request.files.size());
-  }
-  TRY_ASSIGN(Corpus corpus, make_corpus(model->tokenizer, documents, request.heldout_share, request.window));
+  TRY_ASSIGN(const std::vector<Document> documents, read_documents(request.files, {&model->chat, {}}));
+  TRY_ASSIGN(Corpus corpus, make_corpus(model->tokenizer, documents, request.heldout_share, request.window, on_progress));
   TextOpened reply{request.id, corpus.train.bytes, corpus.heldout.bytes, corpus.train.size(), corpus.heldout.size()};
   corpora_.insert_or_assign(request.corpus, std::move(corpus));
   return reply;

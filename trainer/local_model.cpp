@@ -22,6 +22,7 @@ Result<LocalModel> LocalModel::load(const ModelFiles& files) {
 
 const ModelConfig& LocalModel::config() const { return state_->model.llama.config; }
 const Tokenizer& LocalModel::tokenizer() const { return state_->model.tokenizer; }
+const Result<ChatTemplate>& LocalModel::chat() const { return state_->model.chat; }
 const Digest& LocalModel::digest() const { return state_->model.digest; }
 std::uint64_t LocalModel::parameters() const { return state_->model.parameters; }
 

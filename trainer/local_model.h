@@ -17,6 +17,7 @@ class LocalModel final : public LanguageModel {
 
   const ModelConfig& config() const override;
   const Tokenizer& tokenizer() const;
+  const Result<ChatTemplate>& chat() const;  // or why rows of "messages" have none
   const Digest& digest() const;
   std::uint64_t parameters() const;
 

@@ -1,6 +1,7 @@
 #include "trainer/model_folder.h"
 
 #include "base/limits.h"
+#include "model/files/model_parts.h"
 
 namespace freshet {
 namespace {
@@ -23,9 +24,11 @@ Result<LoadedModel> load_model(const ModelFiles& files) {
   TRY_ASSIGN(const MappedFile weights, MappedFile::of(files.weights.front().fd, files.weights.front().name));
   TRY_ASSIGN(Llama llama, load_llama(config, weights.view(), files.weights.front().name));
   TRY_ASSIGN(const Digest digest, model_digest(files));
+  TRY_ASSIGN(const std::optional<std::string> chat_text, read_chat_template(files));
+  Result<ChatTemplate> chat = chat_of_model(chat_text, tokenizer, files.weights.front().name);
   std::uint64_t parameters = 0;
   for (const NamedWeight& weight : named_weights(llama)) parameters += static_cast<std::uint64_t>(weight.tensor->numel());
-  return LoadedModel{std::move(tokenizer), std::move(llama), digest, parameters};
+  return LoadedModel{std::move(tokenizer), std::move(llama), digest, parameters, std::move(chat)};
 }
 
 }  // namespace freshet

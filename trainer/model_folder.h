@@ -2,6 +2,7 @@
 // A whole model folder in memory: config, tokenizer and weights that were checked against each other.
 
 #include "model/files/model_files.h"
+#include "model/text/chat_template.h"
 #include "model/tokenizer/tokenizer.h"
 #include "trainer/llama.h"
 
@@ -12,6 +13,7 @@ struct LoadedModel {
   Llama llama;
   Digest digest;
   std::uint64_t parameters;
+  Result<ChatTemplate> chat;  // or why rows of "messages" have none
 };
 
 // From descriptors alone: opens no path. kBadInput where a file is damaged or the files are not of one model.

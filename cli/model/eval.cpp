@@ -38,18 +38,13 @@ std::string_view first_chars(std::string_view text, std::size_t count) {
   return text.substr(0, at);
 }
 
-Result<std::vector<Document>> documents_of(const Flags& flags) {
+Result<std::vector<Document>> documents_of(const Flags& flags, const Result<ChatTemplate>& chat) {
   if (!flags.text.empty()) {
     TRY_ASSIGN(const std::string text, read_file(flags.text, limits::kTextFileBytesMax));
     return split_documents(flags.chars_max > 0 ? first_chars(text, flags.chars_max) : std::string_view(text), flags.text);
   }
-  std::vector<Document> documents;
   TRY_ASSIGN(const std::vector<OpenFile> files, open_text_folder(flags.data));
-  for (const OpenFile& file : files) {
-    TRY_ASSIGN(std::vector<Document> more, read_documents(file));
-    for (Document& document : more) documents.push_back(std::move(document));
-  }
-  return documents;
+  return read_documents(files, {&chat, {}});
 }
 
 // Every document on its own, from its BOS, cut to the model's positions.
@@ -88,7 +83,7 @@ Result<void> run(const Flags& flags) {
   TRY_ASSIGN(const ModelFiles files, open_model_folder(flags.model));
   TRY_ASSIGN(LocalModel model, LocalModel::load(files));
   TRY_ASSIGN(const LoadedAdapter adapter, load_adapter_flag(flags.adapter, model.config()));
-  TRY_ASSIGN(const std::vector<Document> documents, documents_of(flags));
+  TRY_ASSIGN(const std::vector<Document> documents, documents_of(flags, model.chat()));
   Result<Measured> outcome = flags.heldout > 0 ? by_heldout(model, adapter, documents, flags) : by_document(model, adapter, documents);
   TRY(outcome);
   const Evaluation& found = outcome->evaluation;
@@ -111,7 +106,7 @@ void add_eval(CLI::App& model, Verb& chosen) {
   CLI::App* verb = model.add_subcommand("eval", "Measure how well a model predicts a text");
   verb->add_option("MODEL", flags->model, "Model folder (Hugging Face form)")->required();
   auto* text = verb->add_option("--text", flags->text, "One file; documents are split at <|endoftext|>");
-  auto* data = verb->add_option("--data", flags->data, "A folder of .txt and .md files; one document a file");
+  auto* data = verb->add_option("--data", flags->data, "A folder of .txt, .md and .jsonl files");
   text->excludes(data);
   verb->add_option("--max-chars", flags->chars_max, "Only the first characters of --text")->needs(text);
   verb->add_option("--heldout", flags->heldout, "Measure the share that a node holds out of this text, in windows")->check(CLI::Range(0.001, 0.9));

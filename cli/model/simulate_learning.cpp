@@ -33,7 +33,7 @@ Result<std::vector<FleetNode>> nodes_of_speakers(const Flags& flags, const Token
   return nodes;
 }
 
-Result<std::vector<FleetNode>> nodes_of_folders(const Flags& flags, const Tokenizer& tokenizer) {
+Result<std::vector<FleetNode>> nodes_of_folders(const Flags& flags, const LocalModel& model) {
   std::vector<Path> folders;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(flags.data, error))
@@ -44,12 +44,8 @@ Result<std::vector<FleetNode>> nodes_of_folders(const Flags& flags, const Tokeni
   std::vector<FleetNode> nodes;
   for (const Path& folder : folders) {
     TRY_ASSIGN(const std::vector<OpenFile> files, open_text_folder(folder));
-    std::vector<Document> documents;
-    for (const OpenFile& file : files) {
-      TRY_ASSIGN(std::vector<Document> more, read_documents(file));
-      for (Document& document : more) documents.push_back(std::move(document));
-    }
-    TRY_ASSIGN(Corpus corpus, make_corpus(tokenizer, documents, 0.1, flags.plan.campaign.training.window));
+    TRY_ASSIGN(const std::vector<Document> documents, read_documents(files, {&model.chat(), {}}));
+    TRY_ASSIGN(Corpus corpus, make_corpus(model.tokenizer(), documents, 0.1, flags.plan.campaign.training.window));
     nodes.push_back({folder.filename().string(), std::move(corpus)});
   }
   return nodes;
@@ -78,7 +74,7 @@ Result<void> run(Flags flags) {
   TRY_ASSIGN(plan.method, method_named(flags.method));
   TRY_ASSIGN(plan.rule, server_rule_named(flags.rule));
   TRY_ASSIGN(const std::vector<FleetNode> nodes,
-             flags.data.empty() ? nodes_of_speakers(flags, model.tokenizer()) : nodes_of_folders(flags, model.tokenizer()));
+             flags.data.empty() ? nodes_of_speakers(flags, model.tokenizer()) : nodes_of_folders(flags, model));
   plan.name = "simulation";
   plan.model = model.digest();
   plan.grid.range = default_range(plan.clip);
