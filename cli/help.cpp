@@ -27,6 +27,8 @@ Run a fleet:
 Work with models:
   model eval           Bits per byte of a text
   model generate       Continue a prompt
+  model merge          Fold an adapter into the weights of its model
+  model convert        Write a model or an adapter as Hugging Face's, PEFT's or GGUF's
   model pretrain       Train a base model from nothing
   simulate learning    A campaign's learning over many nodes in one process
   simulate protocol    The protocol over a simulated network, with faults, from a seed

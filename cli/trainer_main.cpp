@@ -38,6 +38,8 @@ int main(int argc, char** argv) {
   add_info(*model, chosen);
   add_eval(*model, chosen);
   add_generate(*model, chosen);
+  add_merge(*model, chosen);
+  add_convert(*model, chosen);
   add_tokenizer(*model, chosen);
   add_pretrain(*model, chosen);
   add_simulate_learning(app, chosen);

@@ -14,6 +14,8 @@ using Verb = std::function<int()>;  // set by the subcommand that the person typ
 void add_eval(CLI::App& model, Verb& chosen);
 void add_generate(CLI::App& model, Verb& chosen);
 void add_info(CLI::App& model, Verb& chosen);
+void add_merge(CLI::App& model, Verb& chosen);
+void add_convert(CLI::App& model, Verb& chosen);
 void add_tokenizer(CLI::App& model, Verb& chosen);
 void add_pretrain(CLI::App& model, Verb& chosen);
 
