@@ -57,7 +57,7 @@ TEST_P(Golden, LossOfTheBaseModel) {
   const TokenBatch batch = batch_of(model.ids());
   const Lora none;
   Pass pass(model.transformer, none, {.rows_max = batch.rows(), .head_rows = 7});
-  EXPECT_NEAR(pass.run(batch, 1) / static_cast<double>(batch.rows()), model.expected["nll"].get<double>(), 1e-4);
+  EXPECT_NEAR(pass.run(batch, 1, nullptr) / static_cast<double>(batch.rows()), model.expected["nll"].get<double>(), 1e-4);
 }
 
 struct Gradients {
@@ -73,7 +73,7 @@ Gradients gradients_of(const golden::Model& model, const PeftAdapter& adapter, b
   const TokenBatch batch = batch_of(model.ids());
   Pass pass(model.transformer, lora, {.rows_max = batch.rows(), .head_rows = 7, .train = true, .recompute = recompute});
   const float factor = 1.0f / static_cast<float>(batch.rows());
-  found.loss = pass.run(batch, factor) * factor;
+  found.loss = pass.run(batch, factor, nullptr) * factor;
   return found;
 }
 

@@ -20,6 +20,15 @@ struct TokenBatch {
   std::int64_t rows() const { return std::int64_t{sequences} * time; }
 };
 
+// Something that gives losses of batches, and adds the gradient of an adapter to a vector that it was made with: the passes below
+// on the processor, or LibTorch's on another device.
+class LossSource {
+ public:
+  virtual ~LossSource() = default;
+  // Sum of the losses of the targets that count. Where an adapter is trained, adds factor * d sum / d adapter to its gradient.
+  virtual double run(const TokenBatch& batch, float factor, const TeacherRows* teacher) = 0;
+};
+
 struct PassPlan {
   std::int64_t rows_max = 0;
   std::int64_t head_rows = 512;  // logits that exist at a time
@@ -27,13 +36,12 @@ struct PassPlan {
   bool recompute = false;        // keep the input of every layer alone and run it again in backward
 };
 
-class Pass {
+class Pass final : public LossSource {
  public:
   // REQUIRES: model and lora outlive this.
   Pass(const Transformer& model, const Lora& lora, const PassPlan& plan);
 
-  // Sum of the losses of the targets that count. Where the plan trains, adds factor * d sum / d factor to the adapter's gradient.
-  double run(const TokenBatch& batch, float factor, const TeacherRows* teacher = nullptr);
+  double run(const TokenBatch& batch, float factor, const TeacherRows* teacher) override;
 
   // Hidden states after the last layer, before the final norm: [rows,C], valid until the next call.
   const float* hidden(const TokenBatch& batch);
