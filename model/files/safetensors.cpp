@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "model/files/quantized_blocks.h"
 
 namespace freshet {
 namespace {
@@ -153,16 +154,6 @@ Result<void> check_ranges(const std::vector<TensorView>& tensors, ByteView data,
   return {};
 }
 
-float from_f16(std::uint16_t half) {
-  const int exponent = half >> 10 & 31, fraction = half & 1023;
-  const float sign = half & 0x8000 ? -1.0f : 1.0f;
-  if (exponent == 31)
-    return std::bit_cast<float>(static_cast<std::uint32_t>(half & 0x8000) << 16 | 0x7F800000u |
-                                static_cast<std::uint32_t>(fraction) << 13);
-  if (exponent == 0) return sign * std::ldexp(static_cast<float>(fraction), -24);
-  return sign * std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
-}
-
 }  // namespace
 
 std::string_view name_of(Dtype dtype) { return facts_of(dtype).name; }
@@ -225,22 +216,17 @@ Result<Safetensors> read_safetensors(ByteView file, std::string_view source) {
 }
 
 Result<std::vector<float>> to_f32(const TensorView& tensor) {
-  std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
-  if (tensor.dtype == Dtype::kF32) {
-    if (!values.empty()) std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
-    return values;
-  }
-  if (tensor.dtype != Dtype::kBF16 && tensor.dtype != Dtype::kF16)
+  WeightType type = WeightType::kF32;
+  if (tensor.dtype == Dtype::kF16)
+    type = WeightType::kF16;
+  else if (tensor.dtype == Dtype::kBF16)
+    type = WeightType::kBF16;
+  else if (tensor.dtype != Dtype::kF32)
     return fail(Code::kBadInput, "tensor \"" + tensor.name + "\" is " +
                                      std::string(name_of(tensor.dtype)) +
                                      "; only F32, F16 and BF16 are read as numbers");
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    std::uint16_t half;
-    std::memcpy(&half, tensor.bytes.data() + 2 * i, 2);
-    values[i] = tensor.dtype == Dtype::kF16
-                    ? from_f16(half)
-                    : std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16);
-  }
+  std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
+  dequantize(type, tensor.bytes, values.data());
   return values;
 }
 
