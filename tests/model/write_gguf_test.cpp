@@ -6,11 +6,13 @@
 
 #include <cmath>
 
+#include "base/json.h"
 #include "base/rng.h"
 #include "model/files/gguf.h"
 #include "model/files/gguf_model.h"
 #include "model/files/model_parts.h"
 #include "model/files/peft_adapter.h"
+#include "model/files/safetensors.h"
 #include "model/modules.h"
 #include "tests/temp_folder.h"
 
@@ -81,6 +83,54 @@ INSTANTIATE_TEST_SUITE_P(WithEveryOption, ToGguf,
                                          "tests/trainer/golden/llama3-tied-shards",
                                          "tests/trainer/golden/qwen3"));
 
+// A llama of which every matrix has whole blocks.
+Path model_of_blocks(const TempFolder& place) {
+  ModelConfig config;
+  config.hidden_size = 32, config.intermediate_size = 64, config.layers = 1, config.vocab_size = 11;
+  config.heads = 4, config.kv_heads = 2, config.head_dim = 8, config.max_positions = 16;
+  config.eos_ids = {2};
+  std::vector<std::vector<float>> values;
+  std::vector<TensorToWrite> tensors;
+  const std::vector<WeightShape> shapes = weight_shapes(config);
+  values.reserve(shapes.size());
+  Rng rng(6);
+  for (const WeightShape& shape : shapes) {
+    std::size_t count = 1;
+    for (std::int64_t length : shape.shape) count *= static_cast<std::size_t>(length);
+    std::vector<float>& made = values.emplace_back(count);
+    for (float& value : made) value = static_cast<float>(rng.normal());
+    tensors.push_back({shape.name, shape.shape, made});
+  }
+  const Path folder = model_from("llama", place);
+  EXPECT_TRUE(write_file_durably(folder / "config.json", as_bytes(to_json(config).dump())));
+  EXPECT_TRUE(
+      write_file_durably(folder / "model.safetensors", write_safetensors(tensors, Dtype::kF32)));
+  return folder;
+}
+
+TEST(WriteGguf, KeepsEightBitsWithinHalfAStepOfEachBlock) {
+  const TempFolder place;
+  const ModelFiles files = *open_model_folder(model_of_blocks(place));
+  const auto written = write_gguf(files, {place / "m.gguf", false, WeightType::kQ8_0}, kQuiet);
+  ASSERT_TRUE(written) << written.error().what;
+  const ModelFiles gguf = *open_model_folder(place / "m.gguf");
+  const Weights before = *Weights::open(files), after = *Weights::open(gguf);
+  for (const WeightView& weight : after.all()) {
+    const std::vector<float> exact = values_of(*before.find(weight.name)),
+                             rough = values_of(weight);
+    ASSERT_EQ(exact.size(), rough.size()) << weight.name;
+    const bool blocks = weight.shape.size() == 2;
+    EXPECT_EQ(weight.type, blocks ? WeightType::kQ8_0 : WeightType::kF32) << weight.name;
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+      float largest = 0;
+      for (std::size_t j = i / 32 * 32; j < std::min(exact.size(), i / 32 * 32 + 32); ++j)
+        largest = std::max(largest, std::abs(exact[j]));
+      EXPECT_NEAR(exact[i], rough[i], blocks ? largest / 127 * 0.51f + largest * 0x1p-10f : 0.0f)
+          << weight.name << " " << i;
+    }
+  }
+}
+
 TEST(WriteGguf, RefusesWindowsThatDifferByLayer) {
   const TempFolder place;
   const ModelFiles files = *open_model_folder("tests/trainer/golden/qwen2-window");
@@ -89,7 +139,7 @@ TEST(WriteGguf, RefusesWindowsThatDifferByLayer) {
   EXPECT_NE(refused.error().what.find("windows"), std::string::npos) << refused.error().what;
 }
 
-TEST(WriteGguf, RoundsToEightBitsWhatHasWholeBlocks) {
+TEST(WriteGguf, LeavesAtSixteenBitsWhatHasNoWholeBlocks) {
   const TempFolder place;
   const Path folder = model_from("llama", place);
   const ModelFiles files = *open_model_folder(folder);
