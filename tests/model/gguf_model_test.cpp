@@ -355,5 +355,29 @@ TEST(GgufTokenizer, RefusesByName) {
   expect_part(with("llama", [](SmallTokenizer& s) { s.tokens({""}, {1}); }), "is empty");
 }
 
+TEST(GgufTokenizer, IsNotWrittenWhereAGgufHasNoNameForIt) {
+  const auto refusal = [](std::string_view parts, int rows) {
+    const std::string json =
+        R"({"model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []}, )" +
+        std::string(parts) + "}";
+    const auto tokenizer = Tokenizer::parse(json, "tokenizer.json");
+    EXPECT_TRUE(tokenizer) << tokenizer.error().what;
+    GgufWriter writer;
+    const auto put = put_gguf_tokenizer(*tokenizer, rows, writer);
+    return put ? std::string("written") : put.error().what;
+  };
+  const std::string bytes = R"("decoder": {"type": "ByteLevel"}, "pre_tokenizer": )"
+                            R"({"type": "ByteLevel", "add_prefix_space": true})";
+  EXPECT_EQ(refusal(bytes, 2), "written");
+  expect_part(refusal(bytes, 1), "more tokens than the model");
+  expect_part(refusal(bytes + R"(, "normalizer": {"type": "Lowercase"})", 2), "has no name for");
+  expect_part(refusal(bytes + R"(, "post_processor": {"type": "TemplateProcessing", "single": [
+                  {"SpecialToken": {"id": "a"}}, {"SpecialToken": {"id": "b"}},
+                  {"Sequence": {"id": "A"}}], "special_tokens": {
+                  "a": {"ids": [0]}, "b": {"ids": [1]}}})",
+                      2),
+              "other tokens than bos and eos");
+}
+
 }  // namespace
 }  // namespace freshet
