@@ -1,7 +1,8 @@
 // Oniguruma's syntax as PCRE2 reads it.
 
-#include <optional>
+#include <fmt/format.h>
 
+#include "model/tokenizer/newer_characters.h"
 #include "model/tokenizer/pattern.h"
 
 namespace freshet {
@@ -16,6 +17,16 @@ constexpr std::string_view kNoSpace =
     "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{84}\\x{86}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}"
     "\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}"
     "\\x{3001}-\\x{10ffff}";
+
+// Ranges as the members of a class.
+template <std::size_t n>
+std::string members_of(const CharacterRange (&ranges)[n]) {
+  std::string members;
+  for (const CharacterRange& range : ranges)
+    members += fmt::format("\\x{{{:x}}}-\\x{{{:x}}}", static_cast<std::uint32_t>(range.first),
+                           static_cast<std::uint32_t>(range.last));
+  return members;
+}
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -58,7 +69,7 @@ class Translator {
   }
 
   // \p{L}, \p{^Lu}, \pL is refused; a script by its own name, as PCRE2 would take extensions too.
-  Result<void> property() {
+  Result<void> property(bool inside) {
     const std::size_t end = rest().find('}');
     if (rest().size() < 4 || rest()[2] != '{' || end == std::string_view::npos)
       return refuse("a property without braces");
@@ -80,10 +91,18 @@ class Translator {
     const bool script = kScripts.find(spaced) != std::string_view::npos;
     if (name.empty() || (!script && kCategories.find(spaced) == std::string_view::npos))
       return refuse("the property " + std::string(name));
+    at_ += end + 1;
+    const bool newer = (name == "L" || name == "N") && !(negative && inside);
+    if (newer) {
+      const std::string members =
+          "\\p{" + std::string(name) + "}" +
+          (name == "L" ? members_of(kNewerLetters) : members_of(kNewerNumbers));
+      to_ += inside ? members : (negative ? "[^" : "[") + members + "]";
+      return {};
+    }
     to_ += negative ? "\\P{" : "\\p{";
     to_ += script ? "sc:" : "";
     to_ += std::string(name) + "}";
-    at_ += end + 1;
     return {};
   }
 
@@ -106,7 +125,7 @@ class Translator {
     const char c = rest()[1];
     switch (c) {
       case 'p':
-      case 'P': return property();
+      case 'P': return property(inside);
       case 'x':
         return rest().size() > 2 && rest()[2] == '{' ? hexadecimal(3, 6, true)
                                                      : hexadecimal(2, 2, false);

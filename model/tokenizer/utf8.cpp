@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/check.h"
+#include "model/tokenizer/newer_characters.h"
 
 namespace freshet {
 namespace {
@@ -104,11 +105,13 @@ bool is_space(char32_t c) {
 
 bool is_letter(char32_t c) {
   const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+  if (category == UTF8PROC_CATEGORY_CN) return lies_in(kNewerLetters, c);
   return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO;
 }
 
 bool is_number(char32_t c) {
   const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
+  if (category == UTF8PROC_CATEGORY_CN) return lies_in(kNewerNumbers, c);
   return category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO;
 }
 

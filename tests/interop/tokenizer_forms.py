@@ -173,6 +173,12 @@ def with_marks(model):
     return forms
 
 
+def writes_every_byte(path):
+    """Whether a tokenizer.json loses no byte; a vocabulary of characters alone does."""
+    tokenizer = json.loads(path.read_text())
+    return bool(tokenizer["model"].get("byte_fallback")) or '"ByteLevel"' in json.dumps(tokenizer["decoder"])
+
+
 def to_json(form):
     return json.dumps({"version": "1.0", "truncation": None, "padding": None, **form}, ensure_ascii=False)
 
