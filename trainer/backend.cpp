@@ -14,27 +14,27 @@ StepDone step_done(const OnProgress& on_progress) {
 
 }  // namespace
 
-Result<const LoadedModel*> TorchBackend::model(Slot slot) const {
+Result<const LoadedModel*> ModelBackend::model(Slot slot) const {
   const auto found = models_.find(slot);
   if (found == models_.end()) return fail(Code::kBadInput, "no model is loaded as " + std::string(name_of(slot)));
   return &found->second;
 }
 
-Result<const Corpus*> TorchBackend::corpus(const std::string& name) const {
+Result<const Corpus*> ModelBackend::corpus(const std::string& name) const {
   const auto found = corpora_.find(name);
   if (found == corpora_.end()) return fail(Code::kBadInput, "no text was opened as \"" + name + "\"");
   return &found->second;
 }
 
-Result<ModelLoaded> TorchBackend::load_model(LoadModel request, const OnProgress&) {
+Result<ModelLoaded> ModelBackend::load_model(LoadModel request, const OnProgress&) {
   if (request.threads > 0) set_threads(request.threads);
-  TRY_ASSIGN(LoadedModel loaded, freshet::load_model(request.files));
-  ModelLoaded reply{request.id, request.slot, loaded.llama.config, loaded.parameters, loaded.digest};
+  TRY_ASSIGN(LoadedModel loaded, freshet::load_model(request.files, Precision::kF32));
+  ModelLoaded reply{request.id, request.slot, loaded.model.config, loaded.model.parameters, loaded.digest};
   models_.insert_or_assign(request.slot, std::move(loaded));
   return reply;
 }
 
-Result<TextOpened> TorchBackend::open_text(OpenText request, const OnProgress& on_progress) {
+Result<TextOpened> ModelBackend::open_text(OpenText request, const OnProgress& on_progress) {
   TRY_ASSIGN(const LoadedModel* model, this->model(request.slot));
   TRY_ASSIGN(const std::vector<Document> documents, read_documents(request.files, {&model->chat, {}}));
   TRY_ASSIGN(Corpus corpus, make_corpus(model->tokenizer, documents, request.heldout_share, request.window, on_progress));
@@ -43,13 +43,13 @@ Result<TextOpened> TorchBackend::open_text(OpenText request, const OnProgress& o
   return reply;
 }
 
-Result<Finetuned> TorchBackend::finetune(const Finetune& request, const OnProgress& on_progress) {
+Result<Finetuned> ModelBackend::finetune(const Finetune& request, const OnProgress& on_progress) {
   TRY_ASSIGN(const LoadedModel* model, this->model(request.slot));
   TRY_ASSIGN(const Corpus* corpus, this->corpus(request.corpus));
-  return freshet::finetune(model->llama, request.plan, request.adapter, corpus->train.ids, step_done(on_progress));
+  return freshet::finetune(model->model, request.plan, request.adapter, corpus->train, step_done(on_progress));
 }
 
-Result<Evaluation> TorchBackend::evaluate(const Evaluate& request, const OnProgress& on_progress) {
+Result<Evaluation> ModelBackend::evaluate(const Evaluate& request, const OnProgress& on_progress) {
   TRY_ASSIGN(const LoadedModel* model, this->model(request.slot));
   TRY_ASSIGN(const Corpus* corpus, this->corpus(request.corpus));
   const TokenStream& stream = request.heldout ? corpus->heldout : corpus->train;
@@ -59,15 +59,17 @@ Result<Evaluation> TorchBackend::evaluate(const Evaluate& request, const OnProgr
     bytes = bytes * request.tokens_max / tokens.size();  // the share of the bytes, to a token's length
     tokens = tokens.first(request.tokens_max);
   }
-  return freshet::evaluate(model->llama, request.spec, request.adapter, tokens, bytes, request.window, step_done(on_progress));
+  const std::span<const std::uint8_t> counts(stream.counts);
+  return freshet::evaluate(model->model, request.spec, request.adapter, tokens, bytes, request.window, step_done(on_progress),
+                           counts);
 }
 
-Result<Finetuned> TorchBackend::distill(const Distill& request, const OnProgress& on_progress) {
+Result<Finetuned> ModelBackend::distill(const Distill& request, const OnProgress& on_progress) {
   TRY_ASSIGN(const LoadedModel* student, model(request.student));
   TRY_ASSIGN(const LoadedModel* teacher, model(request.teacher));
   TRY_ASSIGN(const Corpus* corpus, this->corpus(request.corpus));
-  return freshet::distill(student->llama, {teacher->llama, request.teacher_spec, request.teacher_adapter}, request.plan,
-                          corpus->train.ids, step_done(on_progress));
+  return freshet::distill(student->model, {teacher->model, request.teacher_spec, request.teacher_adapter}, request.plan,
+                          corpus->train, step_done(on_progress));
 }
 
 }  // namespace freshet

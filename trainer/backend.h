@@ -1,5 +1,5 @@
 #pragma once
-// What the trainer process does, with LibTorch: the models and texts that its daemon gave it, and the work on them.
+// What the trainer process does, the models and texts that its daemon gave it, and the work on them.
 
 #include <map>
 #include <optional>
@@ -10,7 +10,7 @@
 
 namespace freshet {
 
-class TorchBackend final : public TrainerBackend {
+class ModelBackend final : public TrainerBackend {
  public:
   Result<ModelLoaded> load_model(LoadModel request, const OnProgress& on_progress) override;
   Result<TextOpened> open_text(OpenText request, const OnProgress& on_progress) override;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/rng.h"
+#include "trainer/transformer/pass.h"
 
 namespace freshet {
 namespace {
@@ -22,33 +23,35 @@ TokenId choose(std::span<const float> logits, const GeneratePlan& plan, Rng& rng
 
 }  // namespace
 
-Result<Generated> generate(const Llama& llama, const AdapterSpec& spec, const std::vector<float>& adapter,
+Result<Generated> generate(const Transformer& model, const AdapterSpec& spec, const std::vector<float>& adapter,
                            std::span<const TokenId> prompt, const GeneratePlan& plan) {
-  const auto positions = static_cast<std::size_t>(llama.config.max_positions);
+  const auto positions = static_cast<std::size_t>(model.config.max_positions);
   if (prompt.empty()) return fail(Code::kBadInput, "the prompt is empty: give at least one token");
   if (prompt.size() >= positions)
     return fail(Code::kBadInput, "the prompt has " + std::to_string(prompt.size()) + " tokens; this model has room for " +
                                      std::to_string(positions - 1));
   for (TokenId id : prompt)
-    if (id < 0 || id >= llama.config.vocab_size)
+    if (id < 0 || id >= model.config.vocab_size)
       return fail(Code::kBadInput, "the tokenizer gave id " + std::to_string(id) + ", which the model does not have");
-  at::NoGradGuard no_gradient;
-  TRY_ASSIGN(Layout layout, adapter_layout(llama.config, spec));
+  TRY_ASSIGN(Layout layout, adapter_layout(model.config, spec));
   if (!adapter.empty() && adapter.size() != layout.size) return fail(Code::kBadInput, "the adapter does not fit the model");
-  const LoraAdapter lora(llama.config, spec, std::move(layout), adapter, false, false);
+  const Lora lora = adapter.empty() ? Lora() : Lora(model.config, layout, adapter.data(), nullptr, false, false);
   Rng rng(plan.seed, 0x67656e);
-  std::vector<std::int64_t> ids(prompt.begin(), prompt.end());
+  TokenBatch batch;
+  batch.sequences = 1;
+  batch.ids.assign(prompt.begin(), prompt.end());
+  std::vector<float> z(static_cast<std::size_t>(model.config.vocab_size));
+  Pass pass(model, lora, {.rows_max = static_cast<std::int64_t>(std::min(positions, prompt.size() + static_cast<std::size_t>(plan.tokens_max))), .head_rows = 1});
   Generated out;
-  while (static_cast<int>(out.ids.size()) < plan.tokens_max && ids.size() < positions) {
-    const at::Tensor input = at::from_blob(ids.data(), {1, static_cast<std::int64_t>(ids.size())}, at::kLong);
-    const at::Tensor h = hidden_states(llama, input, &lora, Precision::kF32);                              // [T,C]
-    const at::Tensor z = logits_of(llama, h.narrow(0, h.size(0) - 1, 1).contiguous(), Precision::kF32);  // [1,V]
-    const std::span<const float> logits(z.data_ptr<float>(), static_cast<std::size_t>(z.numel()));
+  while (static_cast<int>(out.ids.size()) < plan.tokens_max && batch.ids.size() < positions) {
+    batch.time = static_cast<int>(batch.ids.size());
+    Head::logits(model, 1, pass.hidden(batch) + (batch.rows() - 1) * model.config.hidden_size, z.data());
+    const std::span<const float> logits(z);
     if (out.prompt_logits.empty()) out.prompt_logits.assign(logits.begin(), logits.end());
     const TokenId next = choose(logits, plan, rng);
     if (next == plan.eos_id) break;
     out.ids.push_back(next);
-    ids.push_back(next);
+    batch.ids.push_back(next);
   }
   return out;
 }

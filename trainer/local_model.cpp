@@ -16,28 +16,28 @@ LocalModel& LocalModel::operator=(LocalModel&&) noexcept = default;
 LocalModel::~LocalModel() = default;
 
 Result<LocalModel> LocalModel::load(const ModelFiles& files) {
-  TRY_ASSIGN(LoadedModel model, load_model(files));
+  TRY_ASSIGN(LoadedModel model, load_model(files, Precision::kF32));
   return LocalModel(std::make_unique<State>(State{std::move(model)}));
 }
 
-const ModelConfig& LocalModel::config() const { return state_->model.llama.config; }
+const ModelConfig& LocalModel::config() const { return state_->model.model.config; }
 const Tokenizer& LocalModel::tokenizer() const { return state_->model.tokenizer; }
 const Result<ChatTemplate>& LocalModel::chat() const { return state_->model.chat; }
 const Digest& LocalModel::digest() const { return state_->model.digest; }
-std::uint64_t LocalModel::parameters() const { return state_->model.parameters; }
+std::uint64_t LocalModel::parameters() const { return state_->model.model.parameters; }
 
 Result<Finetuned> LocalModel::finetune(const FinetunePlan& plan, const std::vector<float>& adapter, const Corpus& corpus) {
-  return freshet::finetune(state_->model.llama, plan, adapter, corpus.train.ids, {});
+  return freshet::finetune(state_->model.model, plan, adapter, corpus.train, {});
 }
 
 Result<Evaluation> LocalModel::evaluate(const AdapterSpec& spec, const std::vector<float>& adapter,
                                         std::span<const TokenId> tokens, std::uint64_t bytes, int window) {
-  return freshet::evaluate(state_->model.llama, spec, adapter, tokens, bytes, window, {});
+  return freshet::evaluate(state_->model.model, spec, adapter, tokens, bytes, window, {});
 }
 
 Result<Generated> LocalModel::generate(const AdapterSpec& spec, const std::vector<float>& adapter,
                                        std::span<const TokenId> prompt, const GeneratePlan& plan) {
-  return freshet::generate(state_->model.llama, spec, adapter, prompt, plan);
+  return freshet::generate(state_->model.model, spec, adapter, prompt, plan);
 }
 
 }  // namespace freshet

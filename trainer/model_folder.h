@@ -1,22 +1,21 @@
 #pragma once
-// A whole model folder in memory: config, tokenizer and weights that were checked against each other.
+// A whole model in memory: config, tokenizer and weights that were checked against each other.
 
 #include "model/files/model_files.h"
 #include "model/text/chat_template.h"
 #include "model/tokenizer/tokenizer.h"
-#include "trainer/llama.h"
+#include "trainer/transformer/transformer.h"
 
 namespace freshet {
 
 struct LoadedModel {
   Tokenizer tokenizer;
-  Llama llama;
+  Transformer model;
   Digest digest;
-  std::uint64_t parameters;
   Result<ChatTemplate> chat;  // or why rows of "messages" have none
 };
 
 // From descriptors alone: opens no path. kBadInput where a file is damaged or the files are not of one model.
-Result<LoadedModel> load_model(const ModelFiles& files);
+Result<LoadedModel> load_model(const ModelFiles& files, Precision precision);
 
 }  // namespace freshet

@@ -1,38 +1,34 @@
 #include "trainer/threads.h"
 
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <dlfcn.h>
 #include <malloc.h>
+#include <omp.h>
+
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
 
 namespace freshet {
 
 void set_threads(int count) {
-  at::set_num_threads(count);
+  ::omp_set_num_threads(count);
   using SetThreads = void (*)(int);
   if (void* symbol = ::dlsym(RTLD_DEFAULT, "openblas_set_num_threads")) reinterpret_cast<SetThreads>(symbol)(count);
 }
 
-int thread_count() { return at::get_num_threads(); }
-
-bool multiplies_bf16() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
-#endif
-}
+int thread_count() { return ::omp_get_max_threads(); }
 
 void warm_up(int threads) {
   ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
   ::mallopt(M_TRIM_THRESHOLD, 512 << 20);
   ::mallopt(M_TOP_PAD, 16 << 20);
   set_threads(threads);
-  at::globalContext().setFlushDenormal(true);
-  const at::Tensor a = at::ones({256, 256});
-  at::mm(a, a);
-  at::mm(a.to(at::kBFloat16), a.to(at::kBFloat16));
-  at::parallel_for(0, 4096, 1, [](std::int64_t, std::int64_t) {});
+#if defined(__SSE__)
+  _mm_setcsr(_mm_getcsr() | 0x8040u);  // flush to zero, denormals are zero; the threads below inherit it
+#endif
+  int started = 0;
+#pragma omp parallel reduction(+ : started)
+  ++started;
 }
 
 }  // namespace freshet

@@ -3,15 +3,13 @@
 
 namespace freshet {
 
-// LibTorch's own pool, as seen by the calling thread, and OpenBLAS's, which LibTorch does not govern.
+// OpenMP's threads, which the kernels and LibTorch use, and OpenBLAS's, which LibTorch does not govern.
 void set_threads(int count);
 
-int thread_count();         // what the environment (OMP_NUM_THREADS) or set_threads asked for
-bool multiplies_bf16();     // in hardware, on this processor
+int thread_count();  // what the environment (OMP_NUM_THREADS) or set_threads asked for
 
-// Once at the start of a process that trains: freed memory stays with the process (no page faults per tensor), denormals
-// are zero, and one product runs so that every library has read what it needs and made its threads. After this the
-// sandbox may close.
+// Once at the start of a process that trains: freed memory stays with the process (no page faults per step), denormals
+// are zero, and the threads are there. After this the sandbox may close.
 void warm_up(int threads);
 
 }  // namespace freshet

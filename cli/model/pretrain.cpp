@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "cli/model/verbs.h"
 #include "model/text/corpus.h"
+#include "trainer/kernels/product.h"
 #include "trainer/threads.h"
 
 namespace freshet {
@@ -46,7 +47,7 @@ Result<void> run(Flags flags) {
   flags.config.bos_id = tokenizer.bos_id();
   flags.config.eos_ids = {};
   if (tokenizer.eos_id() >= 0) flags.config.eos_ids = {tokenizer.eos_id()};
-  flags.plan.bf16 = multiplies_bf16();
+  flags.plan.bf16 = kernels::multiplies_bf16();
   std::uint64_t train_bytes = 0, valid_bytes = 0;
   TRY_ASSIGN(const std::vector<TokenId> train, tokens_of(tokenizer, flags.text, train_bytes));
   TRY_ASSIGN(const std::vector<TokenId> valid, tokens_of(tokenizer, flags.valid, valid_bytes));

@@ -64,7 +64,7 @@ void multiply_part(const Product& product, std::int64_t first, int columns, int 
   const std::int64_t padded = (depth + 1) / 2 * 2;
   void* values = panel_buffer.of(static_cast<std::size_t>(padded * width) * (bf16 ? 2 : 4));
   loops.pack({product.w, product.w_by_input, bf16, first, columns, width, depth, values});
-  Panel panel{columns, width, bf16 ? padded : depth, bf16, values, nullptr, product.bias ? product.bias + first : nullptr};
+  Panel panel{columns, width, bf16 ? padded : depth, bf16, values, width, nullptr, product.bias ? product.bias + first : nullptr};
   if (product.low.rank > 0) {
     auto* low = static_cast<float*>(low_buffer.of(static_cast<std::size_t>(product.low.rank * width) * 4));
     pack_low(product.low, first, columns, width, all, low);
@@ -168,9 +168,14 @@ void multiply_transposed(const Outer& outer) {
     const std::int64_t first = p * split.panel_columns;
     const int columns = static_cast<int>(std::min(split.panel_columns, outer.columns - first));
     const int width = (columns + loops.vector - 1) / loops.vector * loops.vector;
-    auto* values = static_cast<float*>(panel_buffer.of(static_cast<std::size_t>(outer.rows * width) * 4));
-    const Matrix b{Form::kF32, outer.rows, outer.columns, outer.b, nullptr};
-    loops.pack({b, true, false, first, columns, width, outer.rows, values});
+    const float* values = outer.b + first;  // few rows of c: b is read as it lies, but for a last panel that is not whole
+    std::int64_t stride = outer.columns;
+    if (columns < width) {
+      void* packed = panel_buffer.of(static_cast<std::size_t>(outer.rows * width) * 4);
+      loops.pack({{Form::kF32, outer.rows, outer.columns, outer.b, nullptr}, true, false, first, columns, width, outer.rows, packed});
+      values = static_cast<const float*>(packed);
+      stride = width;
+    }
     PanelTask task;
     task.rows = outer.m;
     task.x = turned.get();
@@ -178,7 +183,7 @@ void multiply_transposed(const Outer& outer) {
     task.y = outer.c + first;
     task.y_stride = outer.columns;
     task.accumulate = outer.accumulate;
-    loops.multiply({columns, width, outer.rows, false, values, nullptr, nullptr}, task);
+    loops.multiply({columns, width, outer.rows, false, values, stride, nullptr, nullptr}, task);
   }
 }
 

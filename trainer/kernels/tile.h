@@ -21,6 +21,7 @@ struct Panel {
   std::int64_t depth = 0;          // columns of x
   bool bf16 = false;
   const void* values = nullptr;
+  std::int64_t stride = 0;         // from one row of f32 values to the next: width, or that of the matrix they lie in
   const float* low = nullptr;      // [rank][width]
   const float* bias = nullptr;     // [columns]
 };

@@ -110,7 +110,7 @@ void tile(const Panel& panel, const PanelTask& task, std::int64_t row) {
   else
 #endif
     add_f32<M, N>(sum, panel.depth, task.x + row * task.x_stride, task.x_stride, static_cast<const float*>(panel.values),
-                  N * kLanes);
+                  panel.stride);
   if (task.rank > 0)
     add_f32<M, N>(sum, task.rank, task.u + row * task.u_stride, task.u_stride, panel.low, N * kLanes);
   put<M, N>(sum, panel, task.accumulate, task.y + row * task.y_stride, task.y_stride);
@@ -210,6 +210,22 @@ void pack_by_output(const PackTask& task) {
   }
 }
 
+#if defined(__AVX512F__)
+FRESHET_INLINE __m512i widened(const std::uint16_t* at) {
+  return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
+}
+
+// Whole vectors of two rows of bf16, joined entry by entry.
+void join_rows(const std::uint16_t* even, const std::uint16_t* odd, int width, std::uint32_t* out) {
+  for (int j = 0; j < width; j += 16)
+    _mm512_storeu_si512(out + j, _mm512_or_si512(widened(even + j), _mm512_slli_epi32(widened(odd + j), 16)));
+}
+#else
+void join_rows(const std::uint16_t* even, const std::uint16_t* odd, int width, std::uint32_t* out) {
+  for (int j = 0; j < width; ++j) out[j] = static_cast<std::uint32_t>(even[j]) | static_cast<std::uint32_t>(odd[j]) << 16;
+}
+#endif
+
 // W [depth, columns of y]: its rows are already in order; bf16 joins two of them.
 void pack_by_input(const PackTask& task) {
   float low[kPanelColumnsMax], high[kPanelColumnsMax];
@@ -217,6 +233,12 @@ void pack_by_input(const PackTask& task) {
   std::memset(high, 0, sizeof high);
   if (!task.bf16) {
     auto* out = static_cast<float*>(task.out);
+    if (task.w.form == Form::kF32 && task.columns == task.width) {
+      const float* from = static_cast<const float*>(task.w.values) + task.first;
+      for (std::int64_t k = 0; k < task.depth; ++k, out += task.width, from += task.w.columns)
+        for (int j = 0; j < task.width; j += kLanes) store(out + j, load(from + j));
+      return;
+    }
     for (std::int64_t k = 0; k < task.depth; ++k, out += task.width) {
       read_row(task.w, k, task.first, task.columns, low);
       std::memcpy(out, low, static_cast<std::size_t>(task.width) * 4);
@@ -227,6 +249,11 @@ void pack_by_input(const PackTask& task) {
   std::uint16_t even[kPanelColumnsMax] = {}, odd[kPanelColumnsMax] = {};
   for (std::int64_t k = 0; k < task.depth; k += 2, out += task.width) {
     const bool last = k + 1 == task.depth;
+    if (task.w.form == Form::kBf16 && task.columns == task.width && !last) {
+      const auto* from = static_cast<const std::uint16_t*>(task.w.values) + k * task.w.columns + task.first;
+      join_rows(from, from + task.w.columns, task.width, out);
+      continue;
+    }
     if (task.w.form == Form::kBf16) {
       const auto* from = static_cast<const std::uint16_t*>(task.w.values) + k * task.w.columns + task.first;
       const std::size_t bytes = static_cast<std::size_t>(task.columns) * 2;
@@ -240,7 +267,7 @@ void pack_by_input(const PackTask& task) {
       to_bf16_loop(task.width, high, odd);
       if (last) std::memset(odd, 0, sizeof odd);
     }
-    for (int j = 0; j < task.width; ++j) out[j] = static_cast<std::uint32_t>(even[j]) | static_cast<std::uint32_t>(odd[j]) << 16;
+    join_rows(even, odd, task.width, out);
   }
 }
 

@@ -1,0 +1,166 @@
+#include "trainer/training/train.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "base/check.h"
+#include "trainer/training/batches.h"
+#include "trainer/training/mezo.h"
+#include "trainer/training/optimizer_state.h"
+
+namespace freshet {
+namespace {
+
+constexpr std::uint64_t kDirectionStream = 0x6d657a;  // of the generator that picks directions
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// One training as it goes: the adapter, its gradient, and what losses come from.
+class Training {
+ public:
+  Training(const Transformer& model, const TrainPlan& plan, const Layout& layout, TrainState& state)
+      : model_(model), plan_(plan), layout_(layout), state_(state), optimizer_(layout, plan), directions_(plan.base.seed, kDirectionStream) {
+    values_ = state.adapter;
+    const bool backward = plan.gradient == Gradient::kBackward;
+    if (backward) gradient_.assign(layout.size, 0.0f);
+    if (state.step > 0 && backward) {
+      optimizer_.steps = state.step;
+      optimizer_.first = state.first;
+      optimizer_.second = state.second;
+    }
+    for (int i = 0; i < state.step; ++i) direction_of(i);
+    if (plan.mezo_seeds > 0 && state.directions.empty()) state.directions.assign(static_cast<std::size_t>(plan.mezo_seeds), 0.0);
+  }
+
+  Result<void> open(const TrainHooks& hooks) {
+    if (hooks.source) {
+      TRY_ASSIGN(source_, hooks.source(layout_, values_, gradient_));
+      return {};
+    }
+    const bool backward = plan_.gradient == Gradient::kBackward;
+    lora_ = Lora(model_.config, layout_, values_.data(), backward ? gradient_.data() : nullptr, plan_.base.train_a, plan_.base.train_b);
+    const std::int64_t rows = std::int64_t{part()} * plan_.base.window;
+    source_ = std::make_unique<Pass>(model_, lora_, PassPlan{rows, plan_.head_rows, backward, plan_.recompute});
+    return {};
+  }
+
+  // The mean loss before the step.
+  float step(const TokenBatch& batch) {
+    const float rate = rate_at(plan_, state_.step);
+    const float loss = plan_.gradient == Gradient::kBackward ? backward_step(batch, rate) : mezo_step(batch, rate);
+    ++state_.step;
+    state_.losses.push_back(loss);
+    return loss;
+  }
+
+  // Brings the state up to date.
+  void settle() {
+    state_.first = optimizer_.first;
+    state_.second = optimizer_.second;
+    if (plan_.gradient == Gradient::kBackward) state_.adapter = values_;
+  }
+
+ private:
+  int part() const { return plan_.micro_batch > 0 ? std::min(plan_.micro_batch, plan_.base.batch) : plan_.base.batch; }
+
+  double loss_of(const TokenBatch& batch, float factor) {
+    double sum = 0;
+    for (int first = 0; first < batch.sequences; first += part())
+      sum += source_->run(part_of(batch, first, std::min(part(), batch.sequences - first)), factor, nullptr);
+    return sum;
+  }
+
+  float backward_step(const TokenBatch& batch, float rate) {
+    const auto count = static_cast<double>(std::max<std::int64_t>(1, targets_of(batch)));
+    std::fill(gradient_.begin(), gradient_.end(), 0.0f);
+    const double sum = loss_of(batch, static_cast<float>(1 / count));
+    if (std::isfinite(sum)) optimizer_.step(rate, gradient_, values_);
+    return static_cast<float>(sum / count);
+  }
+
+  std::uint64_t direction_of(int step) {
+    return plan_.mezo_seeds > 0 ? directions_.below(static_cast<std::uint64_t>(plan_.mezo_seeds)) : static_cast<std::uint64_t>(step);
+  }
+
+  float mezo_step(const TokenBatch& batch, float rate) {
+    const auto count = static_cast<double>(std::max<std::int64_t>(1, targets_of(batch)));
+    const std::uint64_t direction = direction_of(state_.step);
+    const auto along = [&](float factor) {
+      move_along(layout_, plan_.base.train_a, plan_.base.train_b, plan_.base.seed, direction, factor, state_.adapter, values_);
+    };
+    along(plan_.mezo_step);
+    const double plus = loss_of(batch, 0) / count;
+    along(-plan_.mezo_step);
+    const double minus = loss_of(batch, 0) / count;
+    const double slope = (plus - minus) / (2.0 * static_cast<double>(plan_.mezo_step));
+    along(static_cast<float>(-static_cast<double>(rate) * slope));
+    state_.adapter = values_;
+    if (plan_.mezo_seeds > 0) state_.directions[direction] -= static_cast<double>(rate) * slope;
+    return static_cast<float>((plus + minus) / 2);
+  }
+
+  const Transformer& model_;
+  const TrainPlan& plan_;
+  const Layout& layout_;
+  TrainState& state_;
+  std::vector<float> values_, gradient_;
+  OptimizerState optimizer_;
+  Rng directions_;
+  Lora lora_;
+  std::unique_ptr<LossSource> source_;
+};
+
+Result<void> check_start(const TrainPlan& plan, const Layout& layout, const TrainState& start) {
+  const bool adamw = plan.gradient == Gradient::kBackward && plan.optimizer == Optimizer::kAdamW;
+  const std::size_t moments = start.step > 0 && adamw ? layout.size : 0;
+  if (start.adapter.size() != layout.size)
+    return fail(Code::kBadInput, "the adapter has " + std::to_string(start.adapter.size()) + " values, but this model at this rank needs " +
+                                     std::to_string(layout.size));
+  if (start.step < 0 || start.step > plan.base.steps || (start.step > 0 && (start.first.size() != moments || start.second.size() != moments)))
+    return fail(Code::kBadInput, "the saved state is not of this training; start without --resume");
+  return {};
+}
+
+std::int64_t inputs_of(const TokenBatch& batch) {
+  std::int64_t count = 0;
+  for (std::size_t n = 0; n < batch.ids.size(); ++n) count += batch.targets[n] >= 0 || batch.positions.empty() || batch.positions[n] > 0;
+  return count;
+}
+
+}  // namespace
+
+Result<Trained> train(const Transformer& model, const TrainPlan& plan, const Layout& layout, TrainState start, const TokenStream& text,
+                      const TrainHooks& hooks) {
+  TRY(check_start(plan, layout, start));
+  if (plan.base.window > model.config.max_positions)
+    return fail(Code::kBadInput, "a window of " + std::to_string(plan.base.window) + " tokens is longer than the model's " +
+                                     std::to_string(model.config.max_positions) + " positions");
+  TRY_ASSIGN(Batches batches, Batches::make(text, plan));
+  const auto begun = std::chrono::steady_clock::now();
+  Trained result;
+  result.state = std::move(start);
+  TrainState& state = result.state;
+  batches.skip(state.step);
+  Training training(model, plan, layout, state);
+  TRY(training.open(hooks));
+  while (state.step < plan.base.steps) {
+    const TokenBatch batch = batches.next();
+    const float loss = training.step(batch);
+    if (!std::isfinite(loss))
+      return fail(Code::kBadInput, "the loss is no number at step " + std::to_string(state.step) + ": lower the learning rate");
+    result.tokens += inputs_of(batch);
+    if (result.first_step_seconds == 0) result.first_step_seconds = seconds_since(begun);
+    if (hooks.step_done) hooks.step_done(state.step, plan.base.steps, loss);
+    if (hooks.save_every <= 0 || state.step % hooks.save_every != 0 || state.step == plan.base.steps) continue;
+    training.settle();
+    TRY(hooks.save(state));
+  }
+  training.settle();
+  result.seconds = seconds_since(begun);
+  return result;
+}
+
+}  // namespace freshet
