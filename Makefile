@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 FUZZ_SECONDS ?= 60
 RUNS ?= 3
 
-.PHONY: help deps build demo test test-release test-dev bench-campaign fuzz format tidy clean
+.PHONY: help deps build demo test test-release test-dev bench-campaign bench-trainer interop fuzz format tidy clean
 
 help:
 	@echo 'make demo            install what is missing, build, run the demo (DEMO_ARGS="--quick")'
@@ -14,6 +14,8 @@ help:
 	@echo 'make test-release    build and run the release tests'
 	@echo 'make test-dev        build and run the torch-free tests under ASan and UBSan'
 	@echo 'make bench-campaign  a simulated campaign against the same loop in plain PyTorch'
+	@echo 'make bench-trainer   training, generation and tokenizers against transformers, peft and tokenizers'
+	@echo 'make interop         the same numbers as transformers, peft, tokenizers and gguf; installs them under build/'
 	@echo 'make fuzz            every fuzz target under libFuzzer, FUZZ_SECONDS=60 each'
 	@echo 'make format          clang-format over our own sources'
 	@echo 'make tidy            clang-tidy over the torch-free folders'
@@ -47,6 +49,17 @@ bench-campaign:
 	@deploy/install_deps.sh python3-torch
 	@$(MAKE) --no-print-directory build
 	@/usr/bin/python3 tests/bench/campaign.py --runs $(RUNS)
+
+bench-trainer: build
+	@cmake --build build/release --target bench_tokenizer >/dev/null
+	@deploy/interop_env.sh
+	@if [ -x build/interop-venv/bin/python ]; then build/interop-venv/bin/python tests/bench/trainer.py --runs $(RUNS); \
+	else python3 tests/bench/trainer.py --runs $(RUNS); fi
+
+interop:
+	@deploy/interop_env.sh
+	@if build/interop-venv/bin/python -c 'import torch, peft, gguf' 2>/dev/null; then \
+	  $(MAKE) --no-print-directory build && build/interop-venv/bin/python tests/interop/run.py; fi
 
 fuzz:
 	@deploy/install_deps.sh clang-14 libclang-rt-14-dev

@@ -1,9 +1,9 @@
 """The peer of `make bench-trainer`: transformers and peft on the same model folder, ids and adapter.
 
-usage: trainer_peer.py make FOLDER SHAPE             a random-weight model of one of the shapes, and an adapter FOLDER/lora
-       trainer_peer.py train FOLDER --ids FILE ...   LoRA steps; tokens/s without the first step, every loss, peak memory
+usage: trainer_peer.py train FOLDER --ids FILE ...   LoRA steps; tokens/s without the first step, every loss, peak memory
        trainer_peer.py generate FOLDER ...           greedy tokens/s with the cache
-       trainer_peer.py tokenize FILE --text FILE     MB/s of the tokenizers package on one core
+       trainer_peer.py encode TOKENIZER.JSON --text FILE --ids FILE    writes the text's ids
+       trainer_peer.py tokenize TOKENIZER.JSON --text FILE             MB/s of the tokenizers package on one core
 
 Every command prints one line of JSON. Needs the environment that deploy/interop_env.sh makes.
 """
@@ -16,38 +16,10 @@ import statistics
 import time
 
 BEGUN = time.monotonic()
-SHAPES = {
-    "135M": {"hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30, "num_attention_heads": 9,
-             "num_key_value_heads": 3, "vocab_size": 49152, "rope_theta": 100000.0, "max_position_embeddings": 2048},
-    "360M": {"hidden_size": 960, "intermediate_size": 2560, "num_hidden_layers": 32, "num_attention_heads": 15,
-             "num_key_value_heads": 5, "vocab_size": 49152, "rope_theta": 100000.0, "max_position_embeddings": 2048},
-    "gpt2": {"n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024, "vocab_size": 50257},
-}
-TARGETS = {"gpt2": ["attn.c_attn", "attn.c_proj"]}
-LLAMA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
 def peak_bytes():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def make(args):
-    import torch
-    import transformers
-    from peft import LoraConfig, get_peft_model
-    torch.manual_seed(1)
-    ends = {"bos_token_id": 1, "eos_token_id": 2}
-    if args.shape == "gpt2":
-        config = transformers.GPT2Config(**SHAPES["gpt2"], **ends)
-    else:
-        config = transformers.LlamaConfig(**SHAPES[args.shape], tie_word_embeddings=True, rms_norm_eps=1e-5, **ends)
-    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    model.to(torch.bfloat16).save_pretrained(args.folder)
-    targets = TARGETS.get(args.shape, LLAMA_TARGETS)
-    lora = LoraConfig(r=8, lora_alpha=16, target_modules=targets, lora_dropout=0.0, task_type="CAUSAL_LM",
-                      fan_in_fan_out=args.shape == "gpt2")
-    get_peft_model(model.float(), lora).save_pretrained(os.path.join(args.folder, "lora"))
-    return {"parameters": sum(p.numel() for p in model.parameters() if not p.requires_grad)}
 
 
 def load(args, adapter):
@@ -107,24 +79,45 @@ def generate(args):
     return {"tokens": count, "tokens_per_second": count / seconds, "peak_rss_bytes": peak_bytes()}
 
 
+def read_text(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return file.read()
+
+
+def encode(args):
+    from tokenizers import Tokenizer
+    ids = Tokenizer.from_file(args.folder).encode(read_text(args.text)).ids
+    with open(args.ids, "w", encoding="utf-8") as file:
+        json.dump(ids, file)
+    return {"tokens": len(ids)}
+
+
 def tokenize(args):
+    """The better of its two ways: all of the text at once, and pages of it as a batch without offsets."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     from tokenizers import Tokenizer
-    tokenizer = Tokenizer.from_file(args.folder)
-    with open(args.text, encoding="utf-8", newline="") as file:
-        documents = file.read().split("\x00")
-    size = os.path.getsize(args.text)
-    begun = time.monotonic()
-    count = sum(len(tokenizer.encode(document, add_special_tokens=False).ids) for document in documents)
-    seconds = time.monotonic() - begun
-    return {"tokens": count, "megabytes_per_second": size / 1e6 / seconds, "peak_rss_bytes": peak_bytes()}
+    tokenizer, text = Tokenizer.from_file(args.folder), read_text(args.text)
+    lines, pages = text.splitlines(keepends=True), [""]
+    for line in lines:
+        if len(pages[-1]) > 20_000:
+            pages.append("")
+        pages[-1] += line
+    rates = {"whole": [], "pages": []}
+    for _ in range(args.steps):
+        for way, rate in rates.items():
+            begun = time.monotonic()
+            if way == "whole":
+                tokenizer.encode(text, add_special_tokens=False)
+            else:
+                tokenizer.encode_batch_fast(pages, add_special_tokens=False)
+            rate.append(len(text.encode()) / 1e6 / (time.monotonic() - begun))
+    return {"megabytes_per_second": max(statistics.median(rate) for rate in rates.values()), "peak_rss_bytes": peak_bytes()}
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=("make", "train", "generate", "tokenize"))
+    parser.add_argument("command", choices=("train", "generate", "encode", "tokenize"))
     parser.add_argument("folder")
-    parser.add_argument("shape", nargs="?", choices=sorted(SHAPES), default="135M")
     parser.add_argument("--ids")
     parser.add_argument("--text")
     parser.add_argument("--precision", choices=("f32", "bf16"), default="bf16")
@@ -138,7 +131,8 @@ def main():
     parser.add_argument("--prompt", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=64)
     args = parser.parse_args()
-    print(json.dumps({"make": make, "train": train, "generate": generate, "tokenize": tokenize}[args.command](args)))
+    commands = {"train": train, "generate": generate, "encode": encode, "tokenize": tokenize}
+    print(json.dumps(commands[args.command](args)))
 
 
 main()
