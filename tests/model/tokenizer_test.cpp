@@ -132,10 +132,12 @@ TEST(Tokenizer, SeveralThreadsGetTheSameIds) {
   for (const auto& ids : got) EXPECT_EQ(ids, expected);
 }
 
-TEST(Tokenizer, RefusesByNameWhatIsNotImplemented){const struct {const char * pointer;
-const char* value;
-const char* says;
-} cases[] = {
+TEST(Tokenizer, RefusesByNameWhatIsNotImplemented) {
+  const struct {
+    const char* pointer;
+    const char* value;
+    const char* says;
+  } cases[] = {
       {"/model/type", R"("WordPiece")", "WordPiece"},
       {"/model/dropout", "0.1", "model.dropout"},
       {"/model/end_of_word_suffix", R"("</w>")", "model.end_of_word_suffix"},
@@ -152,42 +154,42 @@ const char* says;
        "after ByteLevel"},
       {"/pre_tokenizer",
        R"({"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "(a"},
-           "behavior": "Isolated"}, {"type": "ByteLevel"}]})",
-       "(a"}, "behavior": "Isolated"})",
-       "(a"
-}
-,
-    {"/pre_tokenizer", R"({"type": "Split", "pattern": {"String": "a"}, "behavior": "Whole"})",
-     "Whole"},
-    {"/post_processor", R"({"type": "WordPieceProcessing"})", "WordPieceProcessing"},
-    {"/post_processor",
-     R"({"type": "TemplateProcessing", "single": [{"Sequence": {"id": "B"}}], "special_tokens": {}})",
-     "post_processor"},
-    {"/decoder", R"({"type": "WordPiece"})", "decoder"}, {"/decoder", "null", "decoder"},
-    {"/added_tokens/0/id", "7", "contradicts"},
-    {"/model/vocab", R"({"a": 0, "b": 0})", "two tokens have id 0"},
-    {"/model/vocab", R"({"a": -1})", "token id -1"},
-    {"/model/vocab", R"({"a": 1048576})", "token id 1048576"},
-    {"/model/vocab", R"({"a": 1e300})", "token id 1e+300"},
-    {"/model/vocab", R"({})", "the vocabulary is empty"}, {"/model/vocab", R"([])", "model.vocab"},
-    {"/model/vocab/the", "null", "token id null"}, {"/model/merges/0", R"("zz yy")", "zz"},
-    {"/model/merges/0", R"("a b c")", "not two tokens"}, {"/model/merges/0", "3", "type"},
-    {"/model", "null", "model"},
-}
-;
-const Json plain = *parse_json(text_of("byte_level.json"), "byte_level.json");
-for (const auto& c : cases) {
-  Json json = plain;
-  json[Json::json_pointer(c.pointer)] = Json::parse(c.value);
-  const auto tokenizer = Tokenizer::parse(json.dump(), "tokenizer.json");
-  ASSERT_FALSE(tokenizer) << c.pointer << " " << c.value;
-  EXPECT_EQ(tokenizer.error().code, Code::kBadInput);
-  EXPECT_EQ(tokenizer.error().what.substr(0, 14), "tokenizer.json");
-  EXPECT_NE(tokenizer.error().what.find(c.says), std::string::npos) << tokenizer.error().what;
-}
-EXPECT_FALSE(Tokenizer::parse("", "t"));
-EXPECT_FALSE(Tokenizer::parse("[]", "t"));
-EXPECT_FALSE(Tokenizer::parse(text_of("byte_level.json").substr(0, 2000), "t"));
+ "behavior": "Isolated"}, {"type": "ByteLevel"}]})",
+       "the pattern (a cannot"},
+      {"/pre_tokenizer", R"({"type": "Split", "pattern": {"String": "a"}, "behavior": "Whole"})",
+       "Whole"},
+      {"/post_processor", R"({"type": "WordPieceProcessing"})", "WordPieceProcessing"},
+      {"/post_processor",
+       R"({"type": "TemplateProcessing", "single": [{"Sequence": {"id": "B"}}], "special_tokens": {}})",
+       "post_processor"},
+      {"/decoder", R"({"type": "WordPiece"})", "decoder"},
+      {"/decoder", "null", "decoder"},
+      {"/added_tokens/0/id", "7", "contradicts"},
+      {"/model/vocab", R"({"a": 0, "b": 0})", "two tokens have id 0"},
+      {"/model/vocab", R"({"a": -1})", "token id -1"},
+      {"/model/vocab", R"({"a": 1048576})", "token id 1048576"},
+      {"/model/vocab", R"({"a": 1e300})", "token id 1e+300"},
+      {"/model/vocab", R"({})", "the vocabulary is empty"},
+      {"/model/vocab", R"([])", "model.vocab"},
+      {"/model/vocab/the", "null", "token id null"},
+      {"/model/merges/0", R"("zz yy")", "zz"},
+      {"/model/merges/0", R"("a b c")", "not two tokens"},
+      {"/model/merges/0", "3", "type"},
+      {"/model", "null", "model"},
+  };
+  const Json plain = *parse_json(text_of("byte_level.json"), "byte_level.json");
+  for (const auto& c : cases) {
+    Json json = plain;
+    json[Json::json_pointer(c.pointer)] = Json::parse(c.value);
+    const auto tokenizer = Tokenizer::parse(json.dump(), "tokenizer.json");
+    ASSERT_FALSE(tokenizer) << c.pointer << " " << c.value;
+    EXPECT_EQ(tokenizer.error().code, Code::kBadInput);
+    EXPECT_EQ(tokenizer.error().what.substr(0, 14), "tokenizer.json");
+    EXPECT_NE(tokenizer.error().what.find(c.says), std::string::npos) << tokenizer.error().what;
+  }
+  EXPECT_FALSE(Tokenizer::parse("", "t"));
+  EXPECT_FALSE(Tokenizer::parse("[]", "t"));
+  EXPECT_FALSE(Tokenizer::parse(text_of("byte_level.json").substr(0, 2000), "t"));
 }
 
 TEST(ByteLevel, AlphabetIsOneToOne) {
