@@ -21,6 +21,14 @@ bool lies_in_form(const WeightView& view, kernels::Form form) {
   return (form == kernels::Form::kF32 && view.type == WeightType::kF32) || (form == kernels::Form::kBf16 && view.type == WeightType::kBF16);
 }
 
+// Gives the pages of a tensor back that was read for the last time: they need not stay beside what it became.
+void forget(ByteView bytes) {
+  constexpr std::uintptr_t kPage = 4096;
+  const auto begin = (reinterpret_cast<std::uintptr_t>(bytes.data()) + kPage - 1) / kPage * kPage;
+  const auto end = (reinterpret_cast<std::uintptr_t>(bytes.data()) + bytes.size()) / kPage * kPage;
+  if (end > begin) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 // What is being loaded, so that each step needs one argument less.
 class Loader {
  public:
@@ -59,6 +67,7 @@ class Loader {
         kernels::write_row(form, columns, read.data() + r * columns, values.data() + (first + r) * kernels::bytes_of(form, 1, columns),
                            reinterpret_cast<float*>(scales.data()) + (first + r) * kernels::scales_of(form, 1, columns));
     }
+    forget(found->bytes);
     const kernels::Matrix made{form, rows, columns, values.data(), reinterpret_cast<const float*>(scales.data())};
     model_.owned.push_back(std::move(values));
     model_.owned.push_back(std::move(scales));
