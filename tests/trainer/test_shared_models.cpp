@@ -69,7 +69,7 @@ TEST_P(PublishedModel, HasTheLossOfTheReference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shared, PublishedModel, ::testing::Values("stories260K", "babyllama-chars"),
-                         [](const auto& info) { return std::string(info.param) == "stories260K" ? "Stories" : "Babyllama"; });
+                         [](const auto& one) { return std::string(one.param) == "stories260K" ? "Stories" : "Babyllama"; });
 
 }  // namespace
 }  // namespace freshet

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "trainer/kernels/loops.h"
 #include "trainer/transformer/lora.h"
 #include "trainer/transformer/memory.h"
 #include "trainer/transformer/transformer.h"
@@ -48,6 +49,7 @@ struct Workspace {
   Memory<float> h, qkv, q, k, v, mixed, gate, up, act, u, small;
   Memory<float> dh, dqkv, dq, dk, dv, dmixed, dgate, dup, dact;
   Memory<std::uint16_t> halves;  // an operand in bf16
+  Room<float> spare, middle, turned;
   std::vector<int> first_seen;
   Rotary rotary;
 };
@@ -71,12 +73,13 @@ void backward_block(const BlockPass& pass, const float* x, const KeptLayer& kept
 kernels::Operand operand(const Transformer& model, Workspace& work, const float* values, std::int64_t rows, std::int64_t columns);
 void apply_norm(const Norm& norm, float eps, std::int64_t rows, const float* x, float* out, float* mean, float* inverse);
 void set_first_seen(const BlockPass& pass);
+float* attention_room(const kernels::AttentionShape& shape);  // this thread's
 
 // Calls each(first, count) for parts of `rows`, on all threads.
 template <class Each>
 void over_rows(std::int64_t rows, const Each& each) {
   constexpr std::int64_t kPart = 32;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rows > kPart)
   for (std::int64_t first = 0; first < rows; first += kPart) each(first, rows - first < kPart ? rows - first : kPart);
 }
 

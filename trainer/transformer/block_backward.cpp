@@ -16,11 +16,11 @@ struct Turn {
 };
 
 // d loss / d b [O,R] += dy^T u; computed as its transpose, so that dy is read as it lies.
-void add_db(const LoraFactor& factor, const float* u, const float* dy, std::int64_t rows, std::int64_t out) {
-  Memory<float> turned(static_cast<std::size_t>(factor.rank * out));  // [R,O]
-  kernels::multiply_transposed({rows, factor.rank, out, u, dy, 1.0f, false, turned.data()});
+void add_db(Workspace& work, const LoraFactor& factor, const float* u, const Turn& turn, std::int64_t rows, std::int64_t out) {
+  float* turned = work.turned.of(static_cast<std::size_t>(factor.rank * out));  // [R,O]
+  kernels::multiply_transposed({rows, factor.rank, out, u, turn.dy, 1.0f, false, turned});
   for (std::int64_t o = 0; o < out; ++o)
-    for (int r = 0; r < factor.rank; ++r) factor.db[o * factor.rank + r] += turned[static_cast<std::size_t>(r * out + o)];
+    for (int r = 0; r < factor.rank; ++r) factor.db[o * factor.rank + r] += turned[r * out + o];
 }
 
 void backward_linear(const BlockPass& pass, const KeptLayer& kept, const Turn& turn) {
@@ -34,7 +34,7 @@ void backward_linear(const BlockPass& pass, const KeptLayer& kept, const Turn& t
     for (std::int64_t i = 0; i < rows * factor.rank; ++i) du[i] *= factor.scale;
   }
   if (factor.da) kernels::multiply_transposed({rows, factor.rank, in, du, turn.x, 1.0f, true, factor.da});
-  if (factor.db) add_db(factor, kept.u[turn.index].data(), turn.dy, rows, out);
+  if (factor.db) add_db(pass.work, factor, kept.u[turn.index].data(), turn, rows, out);
   if (turn.dx == nullptr) return;
   kernels::multiply({operand(pass.model, pass.work, turn.dy, rows, out), linear.matrix, !linear.by_input, nullptr,
                      {du, factor.a, factor.rank, true}, turn.accumulate, turn.dx});
@@ -89,14 +89,14 @@ void attend_backward(const BlockPass& pass, const KeptLayer& kept) {
 #pragma omp parallel
   {
     kernels::AttentionShape shape{time, config.heads, config.kv_heads, config.head_dim, nullptr};
-    Memory<float> scratch(static_cast<std::size_t>(kernels::attention_scratch(shape)));
+    float* scratch = attention_room(shape);
 #pragma omp for schedule(dynamic)
     for (std::int64_t task = 0; task < tasks; ++task) {
       const std::int64_t s = task / config.kv_heads;
       shape.first_seen = work.first_seen.empty() ? nullptr : work.first_seen.data() + s * time;
       kernels::attention_backward(shape, static_cast<int>(task % config.kv_heads), work.dmixed.data() + s * wide, q + s * wide, k + s * narrow,
                                   v + s * narrow, mixed + s * wide, kept.log_sum.data() + s * config.heads * time, work.dq.data() + s * wide,
-                                  work.dk.data() + s * narrow, work.dv.data() + s * narrow, scratch.data());
+                                  work.dk.data() + s * narrow, work.dv.data() + s * narrow, scratch);
     }
   }
 }
@@ -151,10 +151,7 @@ void backward_block(const BlockPass& pass, const float* x, const KeptLayer& kept
   Workspace& work = pass.work;
   const std::int64_t rows = pass.shape.rows();
   const std::size_t o = pass.model.fused_qkv() ? 1 : 3;
-  {
-    Memory<float> middle(static_cast<std::size_t>(rows * config.hidden_size));
-    backward_mlp(pass, kept, kept.middle.get(middle.data()), dx);
-  }
+  backward_mlp(pass, kept, kept.middle.get(work.middle.of(static_cast<std::size_t>(rows * config.hidden_size))), dx);
   backward_linear(pass, kept, {o, kept.mixed.get(work.mixed.data()), dx, work.dmixed.data(), false});
   attend_backward(pass, kept);
   rotate_back(pass, config.heads, work.dq.data());

@@ -69,18 +69,23 @@ void attend(const BlockPass& pass, float* log_sum) {
 #pragma omp parallel
   {
     kernels::AttentionShape shape{time, config.heads, config.kv_heads, config.head_dim, nullptr};
-    Memory<float> scratch(static_cast<std::size_t>(kernels::attention_scratch(shape)));
+    float* scratch = attention_room(shape);
 #pragma omp for schedule(dynamic)
     for (std::int64_t task = 0; task < tasks; ++task) {
       const std::int64_t s = task / config.kv_heads;
       shape.first_seen = work.first_seen.empty() ? nullptr : work.first_seen.data() + s * time;
       kernels::attention(shape, static_cast<int>(task % config.kv_heads), work.q.data() + s * q, work.k.data() + s * kv, work.v.data() + s * kv,
-                         work.mixed.data() + s * q, log_sum + s * config.heads * time, scratch.data());
+                         work.mixed.data() + s * q, log_sum + s * config.heads * time, scratch);
     }
   }
 }
 
 }  // namespace
+
+float* attention_room(const kernels::AttentionShape& shape) {
+  thread_local Room<float> room;
+  return room.of(static_cast<std::size_t>(kernels::attention_scratch(shape)));
+}
 
 Kept::Kept(std::int64_t count, bool bf16)
     : count_(count), f32_(bf16 ? 0 : static_cast<std::size_t>(count)), bf16_(bf16 ? static_cast<std::size_t>(count) : 0) {}
@@ -202,9 +207,9 @@ void forward_block(const BlockPass& pass, float* x, KeptLayer* kept) {
   const std::int64_t rows = pass.shape.rows(), c = config.hidden_size, f = config.intermediate_size;
   const std::int64_t wide = std::int64_t{config.heads} * config.head_dim;
   const auto u_of = [&](std::size_t index) { return kept && !kept->u[index].empty() ? kept->u[index].data() : nullptr; };
-  Memory<float> spare(kept ? 0 : count_of(rows, 2 + config.heads));
-  float* mean = kept ? kept->mean1.data() : spare.data();
-  float* inverse = kept ? kept->inverse1.data() : spare.data() + rows;
+  float* spare = kept ? nullptr : work.spare.of(count_of(rows, 2 + config.heads));
+  float* mean = kept ? kept->mean1.data() : spare;
+  float* inverse = kept ? kept->inverse1.data() : spare + rows;
 
   apply_norm(layer.attention_norm, config.norm_eps, rows, x, work.h.data(), mean, inverse);
   kernels::Operand h = operand(model, work, work.h.data(), rows, c);
@@ -225,7 +230,7 @@ void forward_block(const BlockPass& pass, float* x, KeptLayer* kept) {
   rotate_rows(pass, config.heads, work.q.data());
   rotate_rows(pass, config.kv_heads, work.k.data());
   set_first_seen(pass);
-  attend(pass, kept ? kept->log_sum.data() : spare.data() + 2 * rows);
+  attend(pass, kept ? kept->log_sum.data() : spare + 2 * rows);
   if (kept) {
     kept->q.put(work.q.data());
     kept->k.put(work.k.data());

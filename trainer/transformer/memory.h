@@ -45,4 +45,17 @@ class Memory {
   std::size_t size_ = 0;
 };
 
+// Room that grows to the most that was asked of it and stays: what it holds does not outlive the next call.
+template <class T>
+class Room {
+ public:
+  T* of(std::size_t count) {
+    if (count > memory_.size()) memory_ = Memory<T>(count);
+    return memory_.data();
+  }
+
+ private:
+  Memory<T> memory_;
+};
+
 }  // namespace freshet

@@ -54,14 +54,14 @@ void Pass::forward(const TokenBatch& batch) {
 void Pass::backward(const TokenBatch& batch) {
   const PassShape shape = shape_of(batch);
   const auto size = static_cast<std::size_t>(plan_.rows_max * model_.config.hidden_size);
-  Memory<float> input(size), again(plan_.recompute ? size : 0);
   for (int l = model_.config.layers - 1; l >= lowest_; --l) {
-    const float* x = inputs_[static_cast<std::size_t>(l - lowest_)]->get(input.data());
+    const float* x = inputs_[static_cast<std::size_t>(l - lowest_)]->get(input_.of(size));
     const BlockPass pass{model_, lora_, shape, work_, l};
     KeptLayer& kept = *kept_[plan_.recompute ? 0 : static_cast<std::size_t>(l - lowest_)];
     if (plan_.recompute) {
-      std::copy(x, x + size, again.data());
-      forward_block(pass, again.data(), &kept);
+      float* again = again_.of(size);
+      std::copy(x, x + size, again);
+      forward_block(pass, again, &kept);
     }
     backward_block(pass, x, kept, l > lowest_, x_.data());
   }

@@ -58,6 +58,7 @@ class Pass final : public LossSource {
   Memory<float> x_;                               // [rows,C]
   std::vector<std::unique_ptr<Kept>> inputs_;     // by layer from lowest_ on
   std::vector<std::unique_ptr<KeptLayer>> kept_;  // by layer from lowest_ on; one for all where recomputed
+  Room<float> input_, again_;                     // of one layer, in backward
   int lowest_;
   Head head_;
 };

@@ -1,0 +1,157 @@
+// Distillation: what a tuned teacher knows reaches a student over text that does not say it.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/trainer/random_model.h"
+#include "trainer/finetune.h"
+#include "trainer/kernels/loops.h"
+#include "trainer/model_folder.h"
+
+namespace freshet {
+namespace {
+
+constexpr int kVocabulary = 32;
+
+// A language with something to learn: each id is followed by one of two.
+TokenStream walk(std::size_t count, int step, std::uint64_t seed) {
+  Rng rng(seed);
+  std::vector<TokenId> ids{1};
+  while (ids.size() < count) ids.push_back((ids.back() + step + static_cast<TokenId>(rng.below(2))) % kVocabulary);
+  TokenStream stream;
+  stream.append(ids, {}, count);
+  return stream;
+}
+
+Transformer random_transformer(int vocabulary, int hidden, std::uint64_t seed) {
+  ModelConfig config;
+  config.vocab_size = vocabulary;
+  config.hidden_size = hidden;
+  config.intermediate_size = 32;
+  config.layers = 2;
+  config.heads = config.kv_heads = 2;
+  config.head_dim = hidden / 2;
+  config.max_positions = 256;
+  config.tied_embeddings = true;
+  auto weights = random_weights(config, Dtype::kF32, seed, 0.4f);
+  return load_transformer(config, weights, Precision::kF32).value();
+}
+
+DistillPlan plan_of(int steps) {
+  return {.adapter = {.rank = 8, .alpha = 16, .targets = {}}, .steps = steps, .batch = 4, .window = 16, .lr = 1e-2f,
+          .top_k = 8, .temperature = 1, .weight = 1, .weight_end = 1, .seed = 3};
+}
+
+double loss_of(const Transformer& model, const AdapterSpec& spec, const std::vector<float>& adapter, const TokenStream& text) {
+  const Result<Evaluation> measured = evaluate(model, spec, adapter, text.ids, 1, 16, {});
+  EXPECT_TRUE(measured) << measured.error().what;
+  return measured->nll_per_token();
+}
+
+TEST(Finetune, LearnsTheTextAndIsTheSameEveryTime) {
+  const Transformer model = random_transformer(kVocabulary, 16, 7);
+  const FinetunePlan plan = {.adapter = {.rank = 8, .alpha = 16, .targets = {}}, .train_a = true, .train_b = true, .steps = 150, .batch = 4,
+                             .window = 16, .lr = 2e-2f, .seed = 3};
+  const TokenStream text = walk(4000, 11, 2);
+  const Result<Finetuned> a = finetune(model, plan, {}, text, {}), b = finetune(model, plan, {}, text, {});
+  ASSERT_TRUE(a && b);
+  EXPECT_EQ(a->adapter, b->adapter);
+  EXPECT_LT(a->last_loss, a->first_loss - 0.5);
+  EXPECT_LT(loss_of(model, plan.adapter, a->adapter, text), loss_of(model, plan.adapter, {}, text) - 0.5);
+}
+
+TEST(Distill, TeachesTheStudentWhatTheTextDoesNotSay) {
+  // The teacher knows walk(11); the public text is noise, which says nothing about it.
+  const Transformer student = random_transformer(kVocabulary, 16, 7), teacher = random_transformer(kVocabulary, 24, 8);
+  const TokenStream secret = walk(4000, 11, 2);
+  const FinetunePlan tuning = {.adapter = {.rank = 8, .alpha = 16, .targets = {}}, .train_a = true, .train_b = true, .steps = 200, .batch = 8,
+                               .window = 16, .lr = 2e-2f, .seed = 3};
+  const Result<Finetuned> tuned = finetune(teacher, tuning, {}, secret, {});
+  ASSERT_TRUE(tuned);
+  Rng rng(9);
+  std::vector<TokenId> ids(4000);
+  for (TokenId& id : ids) id = static_cast<TokenId>(rng.below(kVocabulary));
+  TokenStream noise;
+  noise.append(ids, {}, ids.size());
+  DistillPlan plan = plan_of(200);
+  const TeacherModel tuned_teacher{teacher, tuning.adapter, tuned->adapter};
+  const Result<Finetuned> shifted = distill(student, tuned_teacher, plan, noise, {});
+  plan.shift = false;
+  const Result<Finetuned> taught = distill(student, tuned_teacher, plan, noise, {});
+  plan.weight = plan.weight_end = 0;
+  const Result<Finetuned> control = distill(student, tuned_teacher, plan, noise, {});
+  ASSERT_TRUE(shifted && taught && control);
+  const double alone = loss_of(student, plan.adapter, control->adapter, secret);
+  EXPECT_LT(loss_of(student, plan.adapter, taught->adapter, secret), alone - 0.3);
+  EXPECT_LT(loss_of(student, plan.adapter, shifted->adapter, secret), alone - 0.3);
+}
+
+TEST(Distill, ShiftTeachesNothingWhereTuningChangedNothing) {
+  // This teacher knows less than the student: its own distribution would do harm, its unchanged one does none.
+  const LoadedModel slm = load_model(open_model_folder("models/edge-slm").value(), Precision::kF32).value();
+  const Result<std::string> readme = read_file("README.md", 1 << 20);
+  ASSERT_TRUE(readme);
+  TokenStream known;
+  const std::vector<TokenId> ids = slm.tokenizer.encode(std::string_view(*readme).substr(0, 6000), false);
+  known.append(ids, {}, 6000);
+  const Transformer ignorant = random_transformer(slm.model.config.vocab_size, 16, 3);
+  DistillPlan plan = plan_of(60);
+  plan.lr = 1e-3f;
+  const std::vector<float> none;
+  const Result<Finetuned> shifted = distill(slm.model, {ignorant, plan.adapter, none}, plan, known, {});
+  plan.shift = false;
+  const Result<Finetuned> harmed = distill(slm.model, {ignorant, plan.adapter, none}, plan, known, {});
+  ASSERT_TRUE(shifted && harmed);
+  const double before = loss_of(slm.model, plan.adapter, {}, known);
+  EXPECT_LT(loss_of(slm.model, plan.adapter, shifted->adapter, known), before + 0.05);
+  EXPECT_GT(loss_of(slm.model, plan.adapter, harmed->adapter, known), before + 0.5);
+}
+
+TEST(Distill, RefusesModelsThatDoNotShareAVocabulary) {
+  const Transformer student = random_transformer(kVocabulary, 16, 7), teacher = random_transformer(kVocabulary + 1, 16, 7);
+  const std::vector<float> none;
+  EXPECT_FALSE(distill(student, {teacher, {}, none}, plan_of(2), walk(500, 3, 1), {}));
+  DistillPlan greedy = plan_of(2);
+  greedy.top_k = kVocabulary + 1;
+  EXPECT_FALSE(distill(student, {student, {}, none}, greedy, walk(500, 3, 1), {}));
+}
+
+TEST(Distillation, HasNoGradientWhereTheStudentAgreesWithTheTeacher) {
+  const int vocab = 12;
+  Rng rng(4);
+  std::vector<float> z(vocab), scratch(vocab);
+  for (float& value : z) value = static_cast<float>(rng.normal());
+  std::vector<double> p(vocab);
+  double sum = 0;
+  const float temperature = 2;
+  for (std::size_t i = 0; i < p.size(); ++i) sum += p[i] = std::exp(z[i] / temperature);
+  const std::int64_t ids[] = {3, 7, 1};
+  float q[3];
+  for (int i = 0; i < 3; ++i) q[i] = static_cast<float>(p[static_cast<std::size_t>(ids[i])] / sum);
+  kernels::distillation(vocab, 0, {ids, q, 3, temperature, 1, 0}, z.data(), scratch.data());
+  for (float gradient : z) EXPECT_NEAR(gradient, 0, 1e-6);
+}
+
+TEST(Distillation, HasTheGradientOfItsLoss) {
+  const int vocab = 12;
+  Rng rng(5);
+  std::vector<float> z(vocab), scratch(vocab);
+  for (float& value : z) value = static_cast<float>(rng.normal());
+  const std::int64_t ids[] = {3, 7, 1};
+  const float q[] = {0.5f, 0.2f, 0.1f};
+  const kernels::Teacher teacher{ids, q, 3, 1.5f, 0.7f, 0.3f};
+  std::vector<float> gradient = z;
+  kernels::distillation(vocab, 5, teacher, gradient.data(), scratch.data());
+  for (std::size_t i = 0; i < z.size(); ++i) {
+    auto loss_at = [&](float change) {
+      std::vector<float> moved = z;
+      moved[i] += change;
+      return kernels::distillation(vocab, 5, teacher, moved.data(), scratch.data());
+    };
+    EXPECT_NEAR(gradient[i], (loss_at(1e-2f) - loss_at(-1e-2f)) / 2e-2f, 2e-3) << "entry " << i;
+  }
+}
+
+}  // namespace
+}  // namespace freshet
