@@ -81,6 +81,7 @@ std::int64_t pass_bytes(const MemoryAsk& ask, Precision precision, const TrainPl
   const std::int64_t rows = std::int64_t{plan.micro_batch > 0 ? std::min(plan.micro_batch, plan.base.batch) : plan.base.batch} * plan.base.window;
   const std::int64_t head_rows = std::min<std::int64_t>(plan.head_rows, rows), kept_entry = bf16 ? 2 : 4;
   std::int64_t row = 4 * (w.c + w.fused() + 2 * w.wide + 2 * w.narrow + w.f + w.up() + w.f + rank_max(ask.layout) + std::max<std::int64_t>(w.heads, 2));
+  if (train && !bf16 && !plan.recompute) row -= 4 * (2 * w.wide + 2 * w.narrow + w.f + w.up());  // what is kept is written to its own place
   row += bf16 ? 2 * w.widest() : 0;
   row += 4 * w.c;  // x
   std::int64_t bytes = 0;

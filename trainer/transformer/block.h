@@ -24,7 +24,9 @@ class Kept {
  public:
   Kept() = default;
   Kept(std::int64_t count, bool bf16);
-  void put(const float* values);
+  // Where to write what is to be kept: its own place where that is f32, else `scratch`; put() then takes it from there.
+  float* target(float* scratch) { return f32_.empty() ? scratch : f32_.data(); }
+  void put(const float* values);  // nothing to do where `values` is already its own place
   // The values: in place where they are f32, else written to `scratch`.
   const float* get(float* scratch) const;
 

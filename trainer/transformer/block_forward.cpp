@@ -23,17 +23,22 @@ void project(const BlockPass& pass, std::size_t index, const kernels::Operand& x
                      {u, factor.b, factor.rank, false}, accumulate, y});
 }
 
+// Where the heads' inputs and output stand.
+struct Heads {
+  float *q, *k, *v, *mixed;
+};
+
 // qkv [N, H*D + 2*G*D] -> q, k, v
-void split_qkv(const BlockPass& pass, std::int64_t rows) {
+void split_qkv(const BlockPass& pass, const Heads& heads, std::int64_t rows) {
   const ModelConfig& config = pass.model.config;
   const std::int64_t q = std::int64_t{config.heads} * config.head_dim, kv = std::int64_t{config.kv_heads} * config.head_dim;
   Workspace& work = pass.work;
   over_rows(rows, [&](std::int64_t first, std::int64_t some) {
     for (std::int64_t n = first; n < first + some; ++n) {
       const float* from = work.qkv.data() + n * (q + 2 * kv);
-      std::memcpy(work.q.data() + n * q, from, count_of(q, 4));
-      std::memcpy(work.k.data() + n * kv, from + q, count_of(kv, 4));
-      std::memcpy(work.v.data() + n * kv, from + q + kv, count_of(kv, 4));
+      std::memcpy(heads.q + n * q, from, count_of(q, 4));
+      std::memcpy(heads.k + n * kv, from + q, count_of(kv, 4));
+      std::memcpy(heads.v + n * kv, from + q + kv, count_of(kv, 4));
     }
   });
 }
@@ -60,7 +65,7 @@ void rotate_rows(const BlockPass& pass, int heads, float* x) {
   });
 }
 
-void attend(const BlockPass& pass, float* log_sum) {
+void attend(const BlockPass& pass, const Heads& heads, float* log_sum) {
   const ModelConfig& config = pass.model.config;
   Workspace& work = pass.work;
   const int time = pass.shape.time;
@@ -74,8 +79,8 @@ void attend(const BlockPass& pass, float* log_sum) {
     for (std::int64_t task = 0; task < tasks; ++task) {
       const std::int64_t s = task / config.kv_heads;
       shape.first_seen = work.first_seen.empty() ? nullptr : work.first_seen.data() + s * time;
-      kernels::attention(shape, static_cast<int>(task % config.kv_heads), work.q.data() + s * q, work.k.data() + s * kv, work.v.data() + s * kv,
-                         work.mixed.data() + s * q, log_sum + s * config.heads * time, scratch);
+      kernels::attention(shape, static_cast<int>(task % config.kv_heads), heads.q + s * q, heads.k + s * kv, heads.v + s * kv,
+                         heads.mixed + s * q, log_sum + s * config.heads * time, scratch);
     }
   }
 }
@@ -91,6 +96,7 @@ Kept::Kept(std::int64_t count, bool bf16)
     : count_(count), f32_(bf16 ? 0 : static_cast<std::size_t>(count)), bf16_(bf16 ? static_cast<std::size_t>(count) : 0) {}
 
 void Kept::put(const float* values) {
+  if (values == f32_.data()) return;
   if (!f32_.empty()) return over_rows(count_ / 32 + 1, [&](std::int64_t first, std::int64_t some) {
     const std::int64_t end = std::min(count_, (first + some) * 32);
     if (end > first * 32) std::memcpy(f32_.data() + first * 32, values + first * 32, static_cast<std::size_t>(end - first * 32) * 4);
@@ -213,48 +219,52 @@ void forward_block(const BlockPass& pass, float* x, KeptLayer* kept) {
 
   apply_norm(layer.attention_norm, config.norm_eps, rows, x, work.h.data(), mean, inverse);
   kernels::Operand h = operand(model, work, work.h.data(), rows, c);
+  const Heads heads = {kept ? kept->q.target(work.q.data()) : work.q.data(), kept ? kept->k.target(work.k.data()) : work.k.data(),
+                       kept ? kept->v.target(work.v.data()) : work.v.data(), kept ? kept->mixed.target(work.mixed.data()) : work.mixed.data()};
   if (model.fused_qkv()) {
     project(pass, 0, h, false, work.qkv.data(), u_of(0));
-    split_qkv(pass, rows);
+    split_qkv(pass, heads, rows);
   } else {
-    project(pass, 0, h, false, work.q.data(), u_of(0));
-    project(pass, 1, h, false, work.k.data(), u_of(1));
-    project(pass, 2, h, false, work.v.data(), u_of(2));
+    project(pass, 0, h, false, heads.q, u_of(0));
+    project(pass, 1, h, false, heads.k, u_of(1));
+    project(pass, 2, h, false, heads.v, u_of(2));
   }
   if (config.qk_norm) {
-    if (kept) kept->raw_q.put(work.q.data());
-    if (kept) kept->raw_k.put(work.k.data());
-    norm_heads(layer.q_norm, config.norm_eps, rows, config.heads, work.q.data(), kept ? kept->inverse_q.data() : work.small.data());
-    norm_heads(layer.k_norm, config.norm_eps, rows, config.kv_heads, work.k.data(), kept ? kept->inverse_k.data() : work.small.data());
+    if (kept) kept->raw_q.put(heads.q);
+    if (kept) kept->raw_k.put(heads.k);
+    norm_heads(layer.q_norm, config.norm_eps, rows, config.heads, heads.q, kept ? kept->inverse_q.data() : work.small.data());
+    norm_heads(layer.k_norm, config.norm_eps, rows, config.kv_heads, heads.k, kept ? kept->inverse_k.data() : work.small.data());
   }
-  rotate_rows(pass, config.heads, work.q.data());
-  rotate_rows(pass, config.kv_heads, work.k.data());
+  rotate_rows(pass, config.heads, heads.q);
+  rotate_rows(pass, config.kv_heads, heads.k);
   set_first_seen(pass);
-  attend(pass, kept ? kept->log_sum.data() : spare + 2 * rows);
+  attend(pass, heads, kept ? kept->log_sum.data() : spare + 2 * rows);
   if (kept) {
-    kept->q.put(work.q.data());
-    kept->k.put(work.k.data());
-    kept->v.put(work.v.data());
-    kept->mixed.put(work.mixed.data());
+    kept->q.put(heads.q);
+    kept->k.put(heads.k);
+    kept->v.put(heads.v);
+    kept->mixed.put(heads.mixed);
   }
   const std::size_t o = model.fused_qkv() ? 1 : 3;
-  project(pass, o, operand(model, work, work.mixed.data(), rows, wide), true, x, u_of(o));
+  project(pass, o, operand(model, work, heads.mixed, rows, wide), true, x, u_of(o));
   if (kept) kept->middle.put(x);
 
   apply_norm(layer.mlp_norm, config.norm_eps, rows, x, work.h.data(), kept ? kept->mean2.data() : mean,
              kept ? kept->inverse2.data() : inverse);
   h = operand(model, work, work.h.data(), rows, c);
-  project(pass, o + 1, h, false, work.gate.data(), u_of(o + 1));
-  if (kept) kept->gate.put(work.gate.data());
+  float* gate = kept ? kept->gate.target(work.gate.data()) : work.gate.data();
+  project(pass, o + 1, h, false, gate, u_of(o + 1));
+  if (kept) kept->gate.put(gate);
   if (model.fused_qkv()) {
     over_rows(rows, [&](std::int64_t first, std::int64_t some) {
-      kernels::gelu(some * f, work.gate.data() + first * f, work.act.data() + first * f);
+      kernels::gelu(some * f, gate + first * f, work.act.data() + first * f);
     });
   } else {
-    project(pass, o + 2, h, false, work.up.data(), u_of(o + 2));
-    if (kept) kept->up.put(work.up.data());
+    float* up = kept ? kept->up.target(work.up.data()) : work.up.data();
+    project(pass, o + 2, h, false, up, u_of(o + 2));
+    if (kept) kept->up.put(up);
     over_rows(rows, [&](std::int64_t first, std::int64_t some) {
-      kernels::swiglu(some * f, work.gate.data() + first * f, work.up.data() + first * f, work.act.data() + first * f);
+      kernels::swiglu(some * f, gate + first * f, up + first * f, work.act.data() + first * f);
     });
   }
   const std::size_t down = layer.linears.size() - 1;
