@@ -1,11 +1,9 @@
-#include "trainer/llama.h"
-
 #include <gtest/gtest.h>
 
 #include "base/rng.h"
 #include "tests/trainer/reference_llama.h"
-#include "trainer/batch.h"
-#include "trainer/llama_pretrain.h"
+#include "trainer/torch/llama.h"
+#include "trainer/torch/pretrain_llama.h"
 
 namespace freshet {
 namespace {
@@ -30,7 +28,8 @@ at::Tensor random_ids(int batch, int time, int vocab) {
   Rng rng(kSeed, 1);
   at::Tensor ids = at::empty({batch, time}, at::kLong);
   for (std::int64_t i = 0; i < ids.numel(); ++i)
-    ids.data_ptr<std::int64_t>()[i] = static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(vocab)));
+    ids.data_ptr<std::int64_t>()[i] =
+        static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(vocab)));
   return ids;
 }
 
@@ -42,83 +41,31 @@ Llama lively_llama() {
   return llama;
 }
 
-struct WithAdapter {
-  AdapterSpec spec{.rank = 3, .alpha = 6, .targets = {}};
-  Layout layout;
-  std::vector<float> values;
-  reference::Adapter plain;  // the same in f64, leaves
-};
-
-WithAdapter random_adapter(const ModelConfig& config) {
-  WithAdapter made;
-  made.layout = *adapter_layout(config, made.spec);
-  Rng rng(kSeed, 2);
-  made.values.resize(made.layout.size);
-  for (float& value : made.values) value = static_cast<float>(rng.normal()) * 0.2f;
-  made.plain.scale = made.spec.scale();
-  made.plain.a.resize(static_cast<std::size_t>(config.layers));
-  made.plain.b.resize(static_cast<std::size_t>(config.layers));
-  for (std::size_t i = 0; i < made.layout.entries.size(); ++i) {
-    const LayoutEntry& entry = made.layout.entries[i];
-    at::Tensor tensor = at::from_blob(made.values.data() + entry.offset, {entry.rows, entry.columns}).to(at::kDouble);
-    tensor.requires_grad_(true);
-    const std::size_t layer = i / (2 * kProjections), projection = i / 2 % kProjections;
-    (entry.factor == Factor::kA ? made.plain.a : made.plain.b)[layer][projection] = tensor;
-  }
-  return made;
-}
-
 double largest_difference(const at::Tensor& a, const at::Tensor& b) {
   return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+}
+
+at::Tensor logits_of(const Llama& llama, const at::Tensor& ids) {
+  return linear(hidden_states(llama, ids, Products::kF32), llama.head, Products::kF32);
 }
 
 TEST(Llama, GivesTheLogitsOfThePlainModel) {
   const Llama llama = lively_llama();
   const at::Tensor ids = random_ids(3, 17, 61);
-  WithAdapter adapter = random_adapter(llama.config);
-  const LoraAdapter lora(llama.config, adapter.spec, adapter.layout, adapter.values, false, false);
-  for (bool adapted : {false, true}) {
-    const at::Tensor ours = logits_of(llama, hidden_states(llama, ids, adapted ? &lora : nullptr, Precision::kF32), Precision::kF32);
-    const at::Tensor expected = reference::logits(llama, ids, adapted ? &adapter.plain : nullptr);
-    EXPECT_LT(largest_difference(ours, expected), 1e-4 * expected.abs().max().item<double>()) << "adapted " << adapted;
-  }
-}
-
-TEST(Llama, GivesTheLoraGradientsOfThePlainModel) {
-  const Llama llama = lively_llama();
-  const at::Tensor ids = random_ids(2, 16, 61), targets = random_ids(2, 16, 61).flip({1}).reshape({-1}).contiguous();
-  WithAdapter adapter = random_adapter(llama.config);
-  const LoraAdapter lora(llama.config, adapter.spec, adapter.layout, adapter.values, true, true);
-  const at::Tensor loss = head_loss(hidden_states(llama, ids, &lora, Precision::kF32), llama.head, targets, nullptr, Precision::kF32);
-  loss.backward();
-  const at::Tensor expected = at::nll_loss(at::log_softmax(reference::logits(llama, ids, &adapter.plain), 1), targets);
-  expected.backward();
-  EXPECT_NEAR(loss.item<double>(), expected.item<double>(), 1e-5);
-  ASSERT_EQ(lora.trained().size(), adapter.layout.entries.size());
-  for (std::size_t i = 0; i < adapter.layout.entries.size(); ++i) {
-    const LayoutEntry& entry = adapter.layout.entries[i];
-    const auto& side = entry.factor == Factor::kA ? adapter.plain.a : adapter.plain.b;
-    const at::Tensor want = side[i / (2 * kProjections)][i / 2 % kProjections].grad();
-    EXPECT_LT(largest_difference(lora.trained()[i].tensor.grad(), want), 1e-4 * want.abs().max().item<double>())
-        << entry.module << (entry.factor == Factor::kA ? " A" : " B");
-  }
-}
-
-TEST(Llama, TrainsOnlyTheChosenFactor) {
-  const Llama llama = lively_llama();
-  WithAdapter adapter = random_adapter(llama.config);
-  const LoraAdapter lora(llama.config, adapter.spec, adapter.layout, adapter.values, false, true);
-  EXPECT_EQ(lora.trained().size(), adapter.layout.entries.size() / 2);
-  for (const auto& trained : lora.trained()) EXPECT_EQ(trained.tensor.size(1), 3);  // B is [out, rank]
+  const at::Tensor expected = reference::logits(llama, ids);
+  EXPECT_LT(largest_difference(logits_of(llama, ids), expected),
+            1e-4 * expected.abs().max().item<double>());
 }
 
 TEST(Llama, GivesTheWeightGradientsOfThePlainModel) {
   Llama llama = lively_llama();
   for (NamedWeight& weight : named_weights(llama)) weight.tensor->requires_grad_(true);
   llama.head = llama.embedding;
-  const at::Tensor ids = random_ids(2, 12, 61), targets = random_ids(2, 12, 61).flip({1}).reshape({-1}).contiguous();
+  const at::Tensor ids = random_ids(2, 12, 61),
+                   targets = random_ids(2, 12, 61).flip({1}).reshape({-1}).contiguous();
   auto loss_now = [&] {
-    return head_loss(hidden_states(llama, ids, nullptr, Precision::kF32), llama.head, targets, nullptr, Precision::kF32);
+    return head_loss(hidden_states(llama, ids, Products::kF32), llama.head, targets,
+                     Products::kF32);
   };
   loss_now().backward();
   // Central differences on the plain model, a few entries of every weight.
@@ -127,17 +74,20 @@ TEST(Llama, GivesTheWeightGradientsOfThePlainModel) {
     const at::Tensor gradient = weight.tensor->grad().clone();
     const double size = gradient.abs().max().item<double>();
     for (int probe = 0; probe < 3; ++probe) {
-      const auto at = static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(gradient.numel())));
+      const auto at =
+          static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(gradient.numel())));
       float& value = weight.tensor->data_ptr<float>()[at];
       const float kept = value, h = 1e-2f * std::max(1.0f, std::abs(kept));
       auto plain_at = [&](float changed) {
         at::NoGradGuard no_gradient;
         value = changed;
-        return at::nll_loss(at::log_softmax(reference::logits(llama, ids, nullptr), 1), targets).item<double>();
+        return at::nll_loss(at::log_softmax(reference::logits(llama, ids), 1), targets)
+            .item<double>();
       };
       const double up = plain_at(kept + h), down = plain_at(kept - h);
       value = kept;
-      EXPECT_NEAR(gradient.data_ptr<float>()[at], (up - down) / (2.0 * h), 0.03 * size + 1e-5) << weight.name << " entry " << at;
+      EXPECT_NEAR(gradient.data_ptr<float>()[at], (up - down) / (2.0 * h), 0.03 * size + 1e-5)
+          << weight.name << " entry " << at;
     }
   }
 }
@@ -148,7 +98,8 @@ TEST(Llama, SurvivesItsOwnFile) {
   const Result<Llama> again = load_llama(small_config(), file, "model.safetensors");
   ASSERT_TRUE(again) << again.error().what;
   const at::Tensor ids = random_ids(1, 8, 61);
-  const at::Tensor a = hidden_states(llama, ids, nullptr, Precision::kF32), b = hidden_states(*again, ids, nullptr, Precision::kF32);
+  const at::Tensor a = hidden_states(llama, ids, Products::kF32),
+                   b = hidden_states(*again, ids, Products::kF32);
   EXPECT_LT(largest_difference(a, b), 0.05);  // bf16 keeps eight bits
 }
 
@@ -158,9 +109,11 @@ TEST(Llama, NamesTheTensorThatIsMissingOrMisshapen) {
   ModelConfig deeper = small_config(), wider = small_config();
   deeper.layers = 3;
   wider.intermediate_size = 41;
-  const Result<Llama> missing = load_llama(deeper, file, "m"), misshapen = load_llama(wider, file, "m");
+  const Result<Llama> missing = load_llama(deeper, file, "m"),
+                      misshapen = load_llama(wider, file, "m");
   ASSERT_FALSE(missing);
-  EXPECT_NE(missing.error().what.find("model.layers.2."), std::string::npos) << missing.error().what;
+  EXPECT_NE(missing.error().what.find("model.layers.2."), std::string::npos)
+      << missing.error().what;
   ASSERT_FALSE(misshapen);
   EXPECT_NE(misshapen.error().what.find("gate_proj"), std::string::npos) << misshapen.error().what;
 }
