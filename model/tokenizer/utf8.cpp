@@ -171,6 +171,23 @@ std::string to_normal_form(NormalForm form, std::string_view text) {
 
 std::string to_nfc(std::string_view text) { return to_normal_form(NormalForm::kC, text); }
 
+namespace {
+
+char32_t lower_character(char32_t c) {
+  switch (c) {  // of Unicode 16, which utf8proc may not know yet
+    case 0x1C89: return 0x1C8A;
+    case 0xA7CB: return 0x264;
+    case 0xA7CC: return 0xA7CD;
+    case 0xA7DA: return 0xA7DB;
+    case 0xA7DC: return 0x19B;
+    default: break;
+  }
+  if (c >= 0x10D50 && c <= 0x10D65) return c + 0x20;
+  return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
+}
+
+}  // namespace
+
 std::string to_lower(std::string_view text) {
   std::string result;
   result.reserve(text.size());
@@ -182,7 +199,7 @@ std::string to_lower(std::string_view text) {
     }
     const char32_t c = utf8_code_point(text.substr(at), bytes);
     at += bytes;
-    append_utf8(result, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))));
+    append_utf8(result, lower_character(c));
     if (c == 0x130) append_utf8(result, 0x307);  // the one character with two in lower case
   }
   return result;
