@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "base/json.h"
-#include "model/model_config.h"
 #include "model/files/model_files.h"
 #include "model/files/weights.h"
+#include "model/model_config.h"
 #include "model/tokenizer/tokenizer.h"
 #include "tests/model/shared_folder.h"
 
