@@ -5,7 +5,7 @@
 #include <omp.h>
 
 #if defined(__SSE__)
-#include <xmmintrin.h>
+#include <immintrin.h>
 #endif
 
 namespace freshet {

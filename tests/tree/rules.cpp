@@ -69,6 +69,7 @@ const std::vector<Package>& packages() {
       {"utf8proc", {"utf8proc.h"}, {"model"}},
       {"LibTorch", {"torch/", "ATen/", "c10/", "caffe2/"}, {"trainer"}},
       {"libseccomp", {"seccomp.h"}, {"trainer"}},
+      {"OpenMP", {"omp.h"}, {"trainer"}},
       {"zlib", {"zlib.h"}, {"cli"}},
       {"CLI11",
        {"CLI/"},
