@@ -5,15 +5,13 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 
 #include "base/check.h"
+#include "trainer/kernels/few_rows.h"
 #include "trainer/kernels/tile.h"
 
 namespace freshet::kernels {
 namespace {
-
-constexpr std::int64_t kFewRows = 4;  // below this, bringing W into order costs more than it saves
 
 // A buffer of each thread that grows to the largest panel and stays.
 struct Buffer {
@@ -99,30 +97,6 @@ void multiply_panels(const Product& product) {
     }
 }
 
-// A few rows against W [columns of y, columns of x]: W is read once, where it lies.
-void multiply_few(const Product& product) {
-  constexpr std::int64_t kPiece = 64;
-  const std::int64_t all = product.w.rows, depth = product.x.columns, padded = (depth + 1) / 2 * 2;
-  const bool bf16 = product.x.bf16 != nullptr;
-#pragma omp parallel for schedule(static)
-  for (std::int64_t first = 0; first < all; first += kPiece)
-    for (std::int64_t n = 0; n < product.x.rows; ++n) {
-      float found[kPiece];
-      const std::int64_t count = std::min(kPiece, all - first);
-      tile_loops().dot_rows({product.w, first, count, product.x.f32 ? product.x.f32 + n * depth : nullptr,
-                             bf16 ? product.x.bf16 + n * padded : nullptr, found});
-      float* y = product.y + n * all + first;
-      for (std::int64_t j = 0; j < count; ++j) {
-        float value = found[j] + (product.bias ? product.bias[first + j] : 0.0f);
-        for (int r = 0; r < product.low.rank; ++r) {
-          const float v = product.low.v_by_rank ? product.low.v[r * all + first + j] : product.low.v[(first + j) * product.low.rank + r];
-          value += product.low.u[n * product.low.rank + r] * v;
-        }
-        y[j] = product.accumulate ? y[j] + value : value;
-      }
-    }
-}
-
 }  // namespace
 
 bool multiplies_bf16() { return &tile_loops() == &tile_loops_avx512_bf16(); }
@@ -150,7 +124,7 @@ void multiply(const Product& product) {
   CHECK(product.x.bf16 == nullptr || multiplies_bf16());
   CHECK(product.x.f32 != nullptr || product.x.bf16 != nullptr);
   if (product.x.rows == 0) return;
-  if (product.x.rows < kFewRows && !product.w_by_input) return multiply_few(product);
+  if (product.x.rows < kFewRows && !product.w_by_input) return multiply_few({&product, 1});
   multiply_panels(product);
 }
 
@@ -158,7 +132,8 @@ void multiply_transposed(const Outer& outer) {
   const TileLoops& loops = tile_loops();
   const Split split = split_of(outer.m, outer.columns, loops.vector);
   // a^T, so that its rows run along the depth.
-  const std::unique_ptr<float[]> turned(new float[static_cast<std::size_t>(outer.m * outer.rows)]);
+  thread_local Buffer turned_buffer;
+  auto* turned = static_cast<float*>(turned_buffer.of(static_cast<std::size_t>(outer.m * outer.rows) * 4));
 #pragma omp parallel for schedule(static)
   for (std::int64_t n = 0; n < outer.rows; n += 64)
     for (std::int64_t i = 0; i < outer.m; ++i)
@@ -178,7 +153,7 @@ void multiply_transposed(const Outer& outer) {
     }
     PanelTask task;
     task.rows = outer.m;
-    task.x = turned.get();
+    task.x = turned;
     task.x_stride = outer.rows;
     task.y = outer.c + first;
     task.y_stride = outer.columns;
