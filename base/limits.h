@@ -99,6 +99,9 @@ inline constexpr std::size_t kModelShardsMax = 100;  // files of one model's wei
 inline constexpr std::size_t kGgufTensorsMax = 1 << 20, kGgufMetadataMax = 1 << 16, kGgufDimensionsMax = 4;
 inline constexpr std::size_t kGgufAlignmentMax = 1 << 16;
 
+// a saved training
+inline constexpr std::size_t kTrainingTermsMax = 64, kTrainingTermBytesMax = 16 * kKiB;
+
 // trainer process
 inline constexpr std::size_t kTrainerHeaderBytesMax = 64 * kKiB;
 inline constexpr std::size_t kTrainerFrameFilesMax = 128;   // the kernel takes at most 253 descriptors at a time

@@ -17,7 +17,7 @@ int serve_daemon(int threads) {
   log::set_name("trainer");
   warm_up(threads > 0 ? threads : thread_count());
   if (const Result<Sandbox> sandbox = enter_sandbox(); !sandbox) return report(sandbox.error());
-  TorchBackend backend;
+  ModelBackend backend;
   return serve(kServiceFd, backend);
 }
 
@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   model->require_subcommand(1);
   add_info(*model, chosen);
   add_eval(*model, chosen);
+  add_finetune(*model, chosen);
   add_generate(*model, chosen);
   add_merge(*model, chosen);
   add_convert(*model, chosen);

@@ -1,22 +1,22 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cmath>
 #include <cstdio>
 
 #include "base/exit_code.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "cli/model/adapter_flag.h"
+#include "cli/model/data_flag.h"
 #include "cli/model/verbs.h"
 #include "model/text/corpus.h"
-#include "trainer/local_model.h"
+#include "trainer/finetune.h"
+#include "trainer/model_folder.h"
 #include "trainer/threads.h"
 
 namespace freshet {
 namespace {
 
 struct Flags {
-  std::string model, text, data, adapter;
+  std::string model, text, data, adapter, precision = "f32";
   std::size_t chars_max = 0;
   double heldout = 0;
   int window = 128, threads = 2;
@@ -41,60 +41,93 @@ std::string_view first_chars(std::string_view text, std::size_t count) {
 Result<std::vector<Document>> documents_of(const Flags& flags, const Result<ChatTemplate>& chat) {
   if (!flags.text.empty()) {
     TRY_ASSIGN(const std::string text, read_file(flags.text, limits::kTextFileBytesMax));
-    return split_documents(flags.chars_max > 0 ? first_chars(text, flags.chars_max) : std::string_view(text), flags.text);
+    return split_documents(
+        flags.chars_max > 0 ? first_chars(text, flags.chars_max) : std::string_view(text),
+        flags.text);
   }
-  TRY_ASSIGN(const std::vector<OpenFile> files, open_text_folder(flags.data));
-  return read_documents(files, {&chat, {}});
+  return read_data(flags.data, chat);
+}
+
+// Rows as training sees them, with what counts; plain text as the tokenizer has it.
+EncodedDocument encode(const Tokenizer& tokenizer, const DocumentEncoder& encoder,
+                       const Document& document) {
+  if (document.row) return encoder.encode(document);
+  EncodedDocument encoded;
+  encoded.ids = tokenizer.encode(document.text, true);
+  encoded.bytes = document.text.size();
+  return encoded;
+}
+
+// What the model has positions for; the bytes then are those of the tokens that still count.
+void cut(const Tokenizer& tokenizer, std::size_t positions, EncodedDocument& document) {
+  if (document.ids.size() <= positions) return;
+  document.ids.resize(positions);
+  std::vector<TokenId> counted = document.ids;
+  if (!document.counts.empty()) {
+    document.counts.resize(positions);
+    counted.clear();
+    for (std::size_t i = 0; i < positions; ++i)
+      if (document.counts[i] != 0) counted.push_back(document.ids[i]);
+  }
+  document.bytes = tokenizer.decode(counted).size();
 }
 
 // Every document on its own, from its BOS, cut to the model's positions.
-Result<Measured> by_document(LocalModel& model, const LoadedAdapter& adapter, std::span<const Document> documents) {
+Result<Measured> by_document(const LoadedModel& model, const LoadedAdapter& adapter,
+                             std::span<const Document> documents) {
+  const DocumentEncoder encoder(model.tokenizer);
   Measured measured;
   for (const Document& document : documents) {
-    std::vector<TokenId> ids = model.tokenizer().encode(document.text, true);
-    std::uint64_t bytes = document.text.size();
-    const auto positions = static_cast<std::size_t>(model.config().max_positions);
-    if (ids.size() > positions) {
-      ids.resize(positions);
-      bytes = model.tokenizer().decode(ids).size();
-    }
-    if (ids.size() < 2) continue;
-    TRY_ASSIGN(const Evaluation one, model.evaluate(adapter.spec, adapter.values, ids, bytes, static_cast<int>(ids.size()) - 1));
+    EncodedDocument encoded = encode(model.tokenizer, encoder, document);
+    cut(model.tokenizer, static_cast<std::size_t>(model.model.config.max_positions), encoded);
+    if (encoded.ids.size() < 2) continue;
+    TRY_ASSIGN(const Evaluation one,
+               evaluate(model.model, adapter.spec, adapter.values, encoded.ids, encoded.bytes,
+                        static_cast<int>(encoded.ids.size()) - 1, {}, encoded.counts));
+    if (one.tokens == 0) continue;
     ++measured.docs;
     measured.evaluation.tokens += one.tokens;
     measured.evaluation.bytes += one.bytes;
     measured.evaluation.nll += one.nll;
   }
-  if (measured.docs == 0) return fail(Code::kBadInput, "the text holds no document of two tokens or more");
+  if (measured.docs == 0)
+    return fail(Code::kBadInput, "the text holds no document of two tokens or more");
   return measured;
 }
 
 // The tail that a node would hold out of this text, in windows, as the node measures it.
-Result<Measured> by_heldout(LocalModel& model, const LoadedAdapter& adapter, std::span<const Document> documents,
-                            const Flags& flags) {
-  TRY_ASSIGN(const Corpus corpus, make_corpus(model.tokenizer(), documents, flags.heldout, flags.window));
-  TRY_ASSIGN(const Evaluation evaluation, model.evaluate(adapter.spec, adapter.values, corpus.heldout.ids,
-                                                   corpus.heldout.bytes, flags.window));
+Result<Measured> by_heldout(const LoadedModel& model, const LoadedAdapter& adapter,
+                            std::span<const Document> documents, const Flags& flags) {
+  TRY_ASSIGN(const Corpus corpus,
+             make_corpus(model.tokenizer, documents, flags.heldout, flags.window));
+  TRY_ASSIGN(const Evaluation evaluation,
+             evaluate(model.model, adapter.spec, adapter.values, corpus.heldout.ids,
+                      corpus.heldout.bytes, flags.window, {}, corpus.heldout.counts));
   return Measured{documents.size(), evaluation};
 }
 
 Result<void> run(const Flags& flags) {
   warm_up(flags.threads);
   TRY_ASSIGN(const ModelFiles files, open_model_folder(flags.model));
-  TRY_ASSIGN(LocalModel model, LocalModel::load(files));
-  TRY_ASSIGN(const LoadedAdapter adapter, load_adapter_flag(flags.adapter, model.config()));
-  TRY_ASSIGN(const std::vector<Document> documents, documents_of(flags, model.chat()));
-  Result<Measured> outcome = flags.heldout > 0 ? by_heldout(model, adapter, documents, flags) : by_document(model, adapter, documents);
+  TRY_ASSIGN(const LoadedModel model, load_model(files, *precision_named(flags.precision)));
+  TRY_ASSIGN(const LoadedAdapter adapter, load_adapter_flag(flags.adapter, model.model.config));
+  TRY_ASSIGN(const std::vector<Document> documents, documents_of(flags, model.chat));
+  Result<Measured> outcome = flags.heldout > 0 ? by_heldout(model, adapter, documents, flags)
+                                               : by_document(model, adapter, documents);
   TRY(outcome);
   const Evaluation& found = outcome->evaluation;
   if (flags.json) {
-    Json out = {{"docs", outcome->docs}, {"tokens", found.tokens}, {"bytes", found.bytes},
-                {"nll_per_token", found.nll_per_token()}, {"bits_per_byte", found.bits_per_byte()}};
+    Json out = {{"docs", outcome->docs},
+                {"tokens", found.tokens},
+                {"bytes", found.bytes},
+                {"nll_per_token", found.nll_per_token()},
+                {"bits_per_byte", found.bits_per_byte()}};
     std::puts(to_text(out).c_str());
   } else {
-    std::printf("%zu documents, %llu tokens, %llu bytes\nloss per token  %.4f nats\nbits per byte   %.4f\n", outcome->docs,
-                static_cast<unsigned long long>(found.tokens), static_cast<unsigned long long>(found.bytes),
-                found.nll_per_token(), found.bits_per_byte());
+    std::printf(
+        "%zu documents, %llu tokens, %llu bytes\nloss per token  %.4f nats\nbits per byte   %.4f\n",
+        outcome->docs, static_cast<unsigned long long>(found.tokens),
+        static_cast<unsigned long long>(found.bytes), found.nll_per_token(), found.bits_per_byte());
   }
   return {};
 }
@@ -104,18 +137,31 @@ Result<void> run(const Flags& flags) {
 void add_eval(CLI::App& model, Verb& chosen) {
   auto flags = std::make_shared<Flags>();
   CLI::App* verb = model.add_subcommand("eval", "Measure how well a model predicts a text");
-  verb->add_option("MODEL", flags->model, "Model folder (Hugging Face form)")->required();
-  auto* text = verb->add_option("--text", flags->text, "One file; documents are split at <|endoftext|>");
-  auto* data = verb->add_option("--data", flags->data, "A folder of .txt, .md and .jsonl files");
+  verb->add_option("MODEL", flags->model, "Model folder (Hugging Face form) or .gguf file")
+      ->required();
+  auto* text =
+      verb->add_option("--text", flags->text, "One file; documents are split at <|endoftext|>");
+  auto* data = verb->add_option(
+      "--data", flags->data,
+      "A .jsonl, .txt or .md file, or a folder of them; of rows the answers alone are measured");
   text->excludes(data);
-  verb->add_option("--max-chars", flags->chars_max, "Only the first characters of --text")->needs(text);
-  verb->add_option("--heldout", flags->heldout, "Measure the share that a node holds out of this text, in windows")->check(CLI::Range(0.001, 0.9));
-  verb->add_option("--window", flags->window, "Tokens a window, with --heldout")->capture_default_str()->check(CLI::Range(2, 65536));
+  verb->add_option("--max-chars", flags->chars_max, "Only the first characters of --text")
+      ->needs(text);
+  verb->add_option("--heldout", flags->heldout,
+                   "Measure the share that a node holds out of this text, in windows")
+      ->check(CLI::Range(0.001, 0.9));
+  verb->add_option("--window", flags->window, "Tokens a window, with --heldout")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 65536));
   verb->add_option("--adapter", flags->adapter, "PEFT folder of a LoRA adapter");
+  verb->add_option("--precision", flags->precision, "Of the weights")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"f32", "bf16", "int8", "nf4"}));
   verb->add_option("--threads", flags->threads)->capture_default_str()->check(CLI::Range(1, 256));
   verb->add_flag("--json", flags->json, "One JSON object");
   verb->callback([flags, &chosen] {
-    if (flags->text.empty() && flags->data.empty()) throw CLI::RequiredError("--text FILE or --data FOLDER");
+    if (flags->text.empty() && flags->data.empty())
+      throw CLI::RequiredError("--text FILE or --data FOLDER");
     chosen = [flags] {
       const Result<void> done = run(*flags);
       return done ? 0 : report(done.error());

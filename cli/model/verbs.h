@@ -12,6 +12,7 @@ namespace freshet {
 using Verb = std::function<int()>;  // set by the subcommand that the person typed
 
 void add_eval(CLI::App& model, Verb& chosen);
+void add_finetune(CLI::App& model, Verb& chosen);
 void add_generate(CLI::App& model, Verb& chosen);
 void add_info(CLI::App& model, Verb& chosen);
 void add_merge(CLI::App& model, Verb& chosen);

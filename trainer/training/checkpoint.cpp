@@ -11,7 +11,8 @@
 namespace freshet {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "values are written as they lie in memory");
+static_assert(std::endian::native == std::endian::little,
+              "values are written as they lie in memory");
 
 constexpr std::string_view kMagic = "freshet training";
 constexpr std::uint32_t kVersion = 1;
@@ -43,7 +44,8 @@ class Reader {
   template <class T>
   T number() {
     T value{};
-    if (const ByteView from = take(sizeof value); !from.empty()) std::memcpy(&value, from.data(), sizeof value);
+    if (const ByteView from = take(sizeof value); !from.empty())
+      std::memcpy(&value, from.data(), sizeof value);
     return value;
   }
   std::string text(std::size_t bytes_max) {
@@ -83,9 +85,10 @@ bool all_finite(const std::vector<T>& values) {
 
 bool hangs_together(const TrainState& state) {
   const std::size_t moments = state.first.size();
-  return state.step >= 0 && state.losses.size() == static_cast<std::size_t>(state.step) && state.second.size() == moments &&
-         (moments == 0 || moments == state.adapter.size()) && all_finite(state.adapter) && all_finite(state.first) &&
-         all_finite(state.second) && all_finite(state.directions) && all_finite(state.losses);
+  return state.step >= 0 && state.losses.size() == static_cast<std::size_t>(state.step) &&
+         state.second.size() == moments && (moments == 0 || moments == state.adapter.size()) &&
+         all_finite(state.adapter) && all_finite(state.first) && all_finite(state.second) &&
+         all_finite(state.directions) && all_finite(state.losses);
 }
 
 }  // namespace
@@ -93,11 +96,18 @@ bool hangs_together(const TrainState& state) {
 Bytes encode_checkpoint(const Checkpoint& checkpoint) {
   CHECK(checkpoint.terms.size() <= limits::kTrainingTermsMax, "{}", checkpoint.terms.size());
   Writer out;
+  const TrainState& from = checkpoint.state;
+  out.bytes.reserve(
+      (1 << 16) +
+      4 * (from.adapter.size() + from.first.size() + from.second.size() + from.losses.size()) +
+      8 * from.directions.size());
   out.bytes.assign(kMagic.begin(), kMagic.end());
   out.number(kVersion);
   out.number(static_cast<std::uint32_t>(checkpoint.terms.size()));
   for (const auto& [name, value] : checkpoint.terms) {
-    CHECK(name.size() <= limits::kTrainingTermBytesMax && value.size() <= limits::kTrainingTermBytesMax, "{}", name);
+    CHECK(name.size() <= limits::kTrainingTermBytesMax &&
+              value.size() <= limits::kTrainingTermBytesMax,
+          "{}", name);
     out.text(name);
     out.text(value);
   }
@@ -114,16 +124,23 @@ Bytes encode_checkpoint(const Checkpoint& checkpoint) {
 }
 
 Result<Checkpoint> decode_checkpoint(ByteView bytes, std::string_view source) {
-  if (bytes.size() < kMagic.size() + sizeof kVersion + sizeof(Digest) || as_text(bytes.first(kMagic.size())) != kMagic)
+  if (bytes.size() < kMagic.size() + sizeof kVersion + sizeof(Digest) ||
+      as_text(bytes.first(kMagic.size())) != kMagic)
     return fail(Code::kBadInput, std::string(source) + ": no saved training");
   const ByteView told = bytes.first(bytes.size() - sizeof(Digest));
   Reader in(told.subspan(kMagic.size()));
   if (const auto version = in.number<std::uint32_t>(); version != kVersion)
-    return fail(Code::kBadInput, std::string(source) + ": a saved training of version " + std::to_string(version) + "; this program reads version " +
+    return fail(Code::kBadInput, std::string(source) + ": a saved training of version " +
+                                     std::to_string(version) + "; this program reads version " +
                                      std::to_string(kVersion));
   const Digest digest = digest_of(told);
-  const auto corrupt = [&] { return fail(Code::kCorrupt, std::string(source) + ": the saved training is damaged; remove it and start again"); };
-  if (!std::equal(digest.begin(), digest.end(), bytes.end() - static_cast<std::ptrdiff_t>(digest.size()))) return corrupt();
+  const auto corrupt = [&] {
+    return fail(Code::kCorrupt,
+                std::string(source) + ": the saved training is damaged; remove it and start again");
+  };
+  if (!std::equal(digest.begin(), digest.end(),
+                  bytes.end() - static_cast<std::ptrdiff_t>(digest.size())))
+    return corrupt();
   Checkpoint checkpoint;
   const auto terms = in.number<std::uint32_t>();
   if (terms > limits::kTrainingTermsMax) return corrupt();
@@ -157,16 +174,20 @@ std::string_view term_of(const TrainingTerms& terms, std::string_view name) {
   return {};
 }
 
-Result<void> check_same_training(const TrainingTerms& saved, const TrainingTerms& wanted, std::string_view source) {
+Result<void> check_same_training(const TrainingTerms& saved, const TrainingTerms& wanted,
+                                 std::string_view source) {
   const auto other = [&](const std::string& what) {
-    return fail(Code::kBadInput, std::string(source) + ": of another training: " + what +
-                                     "; ask for the same to go on with it, or start anew with --force");
+    return fail(Code::kBadInput,
+                std::string(source) + ": of another training: " + what +
+                    "; ask for the same to go on with it, or start anew with --force");
   };
   for (const auto& [name, value] : wanted) {
     const std::string_view was = term_of(saved, name);
     if (was == value) continue;
     const bool digests = value.size() == 2 * sizeof(Digest) && was.size() == value.size();
-    return other(digests ? "another " + name : name + " was " + std::string(was.empty() ? "not set" : was) + ", not " + value);
+    return other(digests ? "another " + name
+                         : name + " was " + std::string(was.empty() ? "not set" : was) + ", not " +
+                               value);
   }
   if (saved.size() != wanted.size()) return other("it depends on something that this one does not");
   return {};

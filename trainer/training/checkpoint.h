@@ -1,6 +1,6 @@
 #pragma once
-// A training that was broken off, as bytes: its state, and by name everything else that the rest of it depends on, so that a
-// state is taken up by the training that it is of and by no other.
+// A training that was broken off, as bytes: its state, and by name everything else that the rest of
+// it depends on, so that a state is taken up by the training that it is of and by no other.
 
 #include <string>
 #include <string_view>
@@ -12,7 +12,8 @@
 
 namespace freshet {
 
-// What a training depends on: ("learning rate", "0.0002"), ("model", its digest), ... Words are for people.
+// What a training depends on: ("learning rate", "0.0002"), ("model", its digest), ... Words are for
+// people.
 using TrainingTerms = std::vector<std::pair<std::string, std::string>>;
 
 struct Checkpoint {
@@ -20,11 +21,12 @@ struct Checkpoint {
   TrainState state;
 };
 
-// Magic, version, terms, counts, values, and a digest of all that at the end; numbers are little-endian.
+// Magic, version, terms, counts, values, and a digest of all that at the end; numbers are
+// little-endian.
 Bytes encode_checkpoint(const Checkpoint& checkpoint);
 
-// kBadInput for bytes that are no saved training or of another version; kCorrupt where they do not verify. `source` names the
-// file in errors.
+// kBadInput for bytes that are no saved training or of another version; kCorrupt where they do not
+// verify. `source` names the file in errors.
 Result<Checkpoint> decode_checkpoint(ByteView bytes, std::string_view source);
 
 // Durably: after an Ok the old or the new state is there, whole.
@@ -35,6 +37,7 @@ Result<Checkpoint> read_checkpoint(const Path& path);
 std::string_view term_of(const TrainingTerms& terms, std::string_view name);
 
 // kBadInput that names the first term in which a saved training is another one.
-Result<void> check_same_training(const TrainingTerms& saved, const TrainingTerms& wanted, std::string_view source);
+Result<void> check_same_training(const TrainingTerms& saved, const TrainingTerms& wanted,
+                                 std::string_view source);
 
 }  // namespace freshet

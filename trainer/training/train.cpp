@@ -154,7 +154,8 @@ Result<Trained> train(const Transformer& model, const TrainPlan& plan, const Lay
     result.tokens += inputs_of(batch);
     if (result.first_step_seconds == 0) result.first_step_seconds = seconds_since(begun);
     if (hooks.step_done) hooks.step_done(state.step, plan.base.steps, loss);
-    if (hooks.save_every <= 0 || state.step % hooks.save_every != 0 || state.step == plan.base.steps) continue;
+    const bool due = (hooks.save_every > 0 && state.step % hooks.save_every == 0) || (hooks.save_now && hooks.save_now());
+    if (!due || state.step == plan.base.steps) continue;
     training.settle();
     TRY(hooks.save(state));
   }

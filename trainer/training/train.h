@@ -24,6 +24,7 @@ struct TrainState {
 struct TrainHooks {
   std::function<void(int done, int total, float loss)> step_done;
   int save_every = 0;                                    // steps; 0: never
+  std::function<bool()> save_now;                        // asked after each step but the last: save here too
   std::function<Result<void>(const TrainState&)> save;   // an error ends the training
   // Where losses come from, if not from a Pass over `model`: another device.
   std::function<Result<std::unique_ptr<LossSource>>(const Layout&, const std::vector<float>& values, std::vector<float>& gradient)> source;
