@@ -49,6 +49,8 @@ constexpr std::size_t kTurnsMax = 64;  // of one run: each costs an encoding of 
 }  // namespace
 
 DocumentEncoder::DocumentEncoder(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {
+  const std::vector<TokenId>& before = tokenizer.file().before;
+  if (!before.empty() && before.front() == tokenizer.bos_id()) bos_ = before.front();
   for (const AddedToken& token : tokenizer.file().added)
     if (token.special && !token.text.empty())
       specials_.add(token.text, token.id, {token.single_word, token.lstrip, token.rstrip});
@@ -56,7 +58,7 @@ DocumentEncoder::DocumentEncoder(const Tokenizer& tokenizer) : tokenizer_(tokeni
 
 EncodedDocument DocumentEncoder::encode(const Document& document) const {
   EncodedDocument out;
-  const TokenId bos = document.bos ? tokenizer_.bos_id() : -1,
+  const TokenId bos = document.bos ? bos_ : -1,
                 eos = document.eos ? tokenizer_.eos_id() : -1;
   const bool plain = document.segments.empty();
   if (bos >= 0) out.ids.push_back(bos);

@@ -23,7 +23,7 @@ struct Document {
   std::vector<Segment> segments =
       {};            // cover the text in order; empty: it is plain, and all of it counts
   bool row = false;  // of a .jsonl file: held out as a whole or not at all
-  bool bos = true, eos = false;  // the tokenizer's, where it has them, around the text
+  bool bos = true, eos = false;  // around the text: BOS where the tokenizer puts one, EOS where it has one
 };
 
 struct EncodedDocument {
@@ -45,6 +45,7 @@ class DocumentEncoder {
  private:
   const Tokenizer& tokenizer_;
   AddedTokens specials_;
+  TokenId bos_ = -1;  // where the tokenizer itself puts one before a text
 };
 
 }  // namespace freshet
