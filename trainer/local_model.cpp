@@ -1,8 +1,8 @@
 #include "trainer/local_model.h"
 
 #include "trainer/finetune.h"
-#include "trainer/llama_generate.h"
 #include "trainer/model_folder.h"
+#include "trainer/transformer/generation.h"
 
 namespace freshet {
 
@@ -37,7 +37,11 @@ Result<Evaluation> LocalModel::evaluate(const AdapterSpec& spec, const std::vect
 
 Result<Generated> LocalModel::generate(const AdapterSpec& spec, const std::vector<float>& adapter,
                                        std::span<const TokenId> prompt, const GeneratePlan& plan) {
-  return freshet::generate(state_->model.model, spec, adapter, prompt, plan);
+  const Transformer& model = state_->model.model;
+  TRY_ASSIGN(const Layout layout, adapter_layout(model.config, spec));
+  if (!adapter.empty() && adapter.size() != layout.size) return fail(Code::kBadInput, "the adapter does not fit the model");
+  const Lora lora = adapter.empty() ? Lora() : Lora(model.config, layout, adapter.data(), nullptr, false, false);
+  return freshet::generate(model, lora, &state_->model.tokenizer, prompt, plan);
 }
 
 }  // namespace freshet
