@@ -8,7 +8,7 @@ import torch
 from peft import PeftModel
 from safetensors import safe_open
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 import zoo
 from checks import OUT, freshet, largest_difference
@@ -51,7 +51,7 @@ def compare_forward(checks, spec, folder, model, prompt, chosen):
 
 def compare_text(checks, spec, folder, model):
     """Returns the ids of TEXT as both tokenizers give them."""
-    theirs = AutoTokenizer.from_pretrained(folder)(TEXT).input_ids
+    theirs = PreTrainedTokenizerFast(tokenizer_file=os.path.join(folder, "tokenizer.json"))(TEXT).input_ids
     ours = freshet("generate", folder, "--prompt", TEXT, "--max-tokens", 1, "--greedy", "--json")["prompt_ids"]
     checks.equal(f"{spec.name}: ids of a text", ours, theirs)
     path = os.path.join(OUT, f"{spec.name}.txt")
@@ -73,7 +73,7 @@ def compare_gradients(checks, spec, folder, model, ids):
     shutil.rmtree(after, ignore_errors=True)
     done = freshet("finetune", folder, "--data", os.path.join(OUT, f"{spec.name}.txt"), "--init", start, "--out", after,
                    "--steps", 1, "--batch", 1, "--window", len(ids) - 1, "--order", "sequential", "--optimizer", "sgd", "--lr", 1,
-                   "--schedule", "constant", "--clip", 0, "--weight-decay", 0, "--precision", "f32", "--json")
+                   "--schedule", "constant", "--warmup", 0, "--clip", 0, "--weight-decay", 0, "--precision", "f32", "--json")
     checks.close(f"{spec.name}: loss with an adapter", abs(done["first_loss"] - loss) / loss, LOGITS, "of it")
     before, moved = (load_file(os.path.join(at, "adapter_model.safetensors")) for at in (start, after))
     worst, where = 0.0, ""
@@ -126,7 +126,7 @@ def compare(checks, spec):
     generator = torch.Generator().manual_seed(7)
     prompt = torch.randint(3, VOCAB, (24,), generator=generator).tolist()
     model, chosen = zoo.clear_model(spec, prompt, GREEDY)
-    zoo.save(spec, model, folder, VOCAB)
+    zoo.save(spec, model, folder, VOCAB, bos=True)
     checks.guarded(f"{spec.name}: forward", compare_forward, checks, spec, folder, model, prompt, chosen)
     ids = checks.guarded(f"{spec.name}: text", compare_text, checks, spec, folder, model)
     if ids:

@@ -142,16 +142,19 @@ def tokenizer_of(spec, vocab):
     return tokenizer
 
 
-def save(spec, model, folder, vocab):
-    """Writes config, weights in the Spec's type and tokenizer, as save_pretrained does."""
+def save(spec, model, folder, vocab, bos=False):
+    """Writes config, weights in the Spec's type and tokenizer, as save_pretrained does; with `bos` every text begins with BOS."""
     os.makedirs(folder, exist_ok=True)
     shards = {"max_shard_size": spec.shard_bytes} if spec.shard_bytes else {}
     # A copy: the rotary frequencies of a model that was rounded once stay rounded.
     copy.deepcopy(model).to(spec.dtype).save_pretrained(folder, **shards)
-    tokenizer_of(spec, vocab).save(os.path.join(folder, "tokenizer.json"))
+    tokenizer = tokenizer_of(spec, vocab)
+    if bos:
+        tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    tokenizer.save(os.path.join(folder, "tokenizer.json"))
     with open(os.path.join(folder, "tokenizer_config.json"), "w", encoding="utf-8") as file:
         json.dump({"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
-                   "add_bos_token": spec.tokenizer == "sentencepiece"}, file)
+                   "add_bos_token": bos or spec.tokenizer == "sentencepiece"}, file)
 
 
 def logits_of(model, ids):
