@@ -9,7 +9,7 @@ from checks import ROOT
 
 BUILD = os.path.join(ROOT, "build", "interop-torch")
 FOLDERS = "base;crypto;aggregation;model;trainer;tests"
-TESTS = ("trainer", "model")
+TESTS = ("torch", "trainer")
 
 
 def run_quietly(command, log, **more):
@@ -40,6 +40,6 @@ def run(checks):
         environment.pop("LD_LIBRARY_PATH", None)
         failed = run_quietly([os.path.join(BUILD, "tests", f"test_{test}"), "--gtest_brief=1"], log, cwd=ROOT, env=environment)
         checks.check(f"{name}: tests of {test}/", failed == 0, last_words(log, 2))
-    loaded = subprocess.run(["ldd", os.path.join(BUILD, "tests", "test_trainer")], stdout=subprocess.PIPE, text=True, check=False).stdout
+    loaded = subprocess.run(["ldd", os.path.join(BUILD, "tests", "test_torch")], stdout=subprocess.PIPE, text=True, check=False).stdout
     at = next((line.split("=>")[-1].split("(")[0].strip() for line in loaded.splitlines() if "libtorch_cpu" in line), "none")
     checks.check(f"{name}: is the one that runs", os.path.realpath(at).startswith(os.path.realpath(root)), os.path.basename(at))

@@ -6,7 +6,9 @@ usage: run.py [--only PART...]        (in the environment that deploy/interop_en
 import argparse
 import importlib
 import importlib.metadata
+import json
 import os
+import subprocess
 import sys
 import time
 import warnings
@@ -18,10 +20,24 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 warnings.filterwarnings("ignore")
 
-from checks import OUT, Checks                                                          # noqa: E402
+from checks import BIN, OUT, Checks                                                          # noqa: E402
 
 PARTS = ("models", "tokenizer_ids", "gguf_tensors", "real", "current_torch")
 PACKAGES = ("torch", "transformers", "peft", "safetensors", "tokenizers", "gguf")
+
+
+def tokenizer_ids(checks):
+    """A program of its own, which also runs without the other packages."""
+    out = os.path.join(OUT, "tokenizers.json")
+    command = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "tokenizer_ids.py"), "--freshet",
+               os.path.join(BIN, "freshet"), "--out", out]
+    if "FRESHET_PUBLISHED" in os.environ:              # a folder of published models and tokenizers
+        command += ["--shared", os.environ["FRESHET_PUBLISHED"]]
+    done = subprocess.run(command, check=False)
+    if done.returncode not in (0, 1) or not os.path.exists(out):
+        raise RuntimeError(f"tokenizer_ids.py ended with exit code {done.returncode}")
+    with open(out, encoding="utf-8") as file:
+        checks.rows += json.load(file)["checks"]
 
 
 def main():
@@ -33,7 +49,8 @@ def main():
     checks, begun = Checks(), time.monotonic()
     for name in args.only:
         print(f"== {name}")
-        checks.guarded(name, lambda: importlib.import_module(name).run(checks))
+        part = tokenizer_ids if name == "tokenizer_ids" else lambda checks, name=name: importlib.import_module(name).run(checks)
+        checks.guarded(name, part, checks)
     failed = checks.failed()
     skipped = sum(row["passed"] is None for row in checks.rows)
     checks.write(os.path.join(OUT, "report.json"), packages=versions, seconds=round(time.monotonic() - begun, 1))
