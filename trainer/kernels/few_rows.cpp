@@ -7,18 +7,9 @@
 namespace freshet::kernels {
 namespace {
 
-constexpr std::int64_t kPiece = 32;                // rows of W that a thread takes at a time
-constexpr std::int64_t kAloneEntries = 32 * 1024;  // of all W: less is not worth a second thread
+constexpr std::int64_t kPiece = 32;  // rows of W between which threads part; each reads one stretch
 
 std::int64_t pieces_of(const Product& product) { return (product.w.rows + kPiece - 1) / kPiece; }
-
-float low_rank(const LowRank& low, std::int64_t row, std::int64_t column, std::int64_t columns) {
-  float sum = 0;
-  for (int r = 0; r < low.rank; ++r)
-    sum += low.u[row * low.rank + r] *
-           (low.v_by_rank ? low.v[r * columns + column] : low.v[column * low.rank + r]);
-  return sum;
-}
 
 void multiply_piece(const Product& product, std::int64_t first) {
   const std::int64_t all = product.w.rows, depth = product.x.columns, padded = (depth + 1) / 2 * 2;
@@ -31,7 +22,7 @@ void multiply_piece(const Product& product, std::int64_t first) {
     float* y = product.y + n * all + first;
     for (std::int64_t j = 0; j < count; ++j) {
       const float value = found[j] + (product.bias ? product.bias[first + j] : 0.0f) +
-                          low_rank(product.low, n, first + j, all);
+                          low_rank_entry(product.low, n, first + j, all);
       y[j] = product.accumulate ? y[j] + value : value;
     }
   }
@@ -45,7 +36,7 @@ void multiply_few(std::span<const Product> products) {
     pieces += pieces_of(product);
     entries += product.w.rows * product.w.columns;
   }
-#pragma omp parallel for schedule(dynamic) if (entries > kAloneEntries)
+#pragma omp parallel for schedule(static) if (entries > kAloneEntries)
   for (std::int64_t piece = 0; piece < pieces; ++piece) {
     std::int64_t left = piece;
     const Product* product = products.data();

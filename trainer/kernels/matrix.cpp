@@ -39,6 +39,8 @@ std::int64_t scales_of(Form form, std::int64_t rows, std::int64_t columns) {
   return form == Form::kInt8 || form == Form::kNf4 ? rows * blocks_of(columns) : 0;
 }
 
+const float* nf4_values() { return kNf4.data(); }
+
 void read_row(const Matrix& matrix, std::int64_t row, std::int64_t first, std::int64_t count, float* out) {
   const std::int64_t columns = matrix.columns;
   if (matrix.form == Form::kF32) {

@@ -26,6 +26,8 @@ struct Matrix {
 std::int64_t bytes_of(Form form, std::int64_t rows, std::int64_t columns);   // of the values
 std::int64_t scales_of(Form form, std::int64_t rows, std::int64_t columns);  // how many
 
+const float* nf4_values();  // [16], ascending
+
 // Columns [first, first + count) of one row. REQUIRES: first even for kNf4.
 void read_row(const Matrix& matrix, std::int64_t row, std::int64_t first, std::int64_t count, float* out);
 

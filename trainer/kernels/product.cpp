@@ -124,7 +124,7 @@ void multiply(const Product& product) {
   CHECK(product.x.bf16 == nullptr || multiplies_bf16());
   CHECK(product.x.f32 != nullptr || product.x.bf16 != nullptr);
   if (product.x.rows == 0) return;
-  if (product.x.rows < kFewRows && !product.w_by_input) return multiply_few({&product, 1});
+  if (product.x.rows < kFewRows) return product.w_by_input ? multiply_few_by_input(product) : multiply_few({&product, 1});
   multiply_panels(product);
 }
 

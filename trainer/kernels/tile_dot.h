@@ -2,6 +2,9 @@
 // Included by tile_loops.h alone: rows of W times one x, as they lie.
 
 #include "trainer/kernels/tile_vector.h"
+#if defined(__AVX512F__)
+#include "trainer/kernels/tile_dot_blocks.h"
+#endif
 
 namespace freshet::kernels {
 namespace {
@@ -44,6 +47,10 @@ void dot_bf16(const RowTask& task) {
 void dot_rows_loop(const RowTask& task) {
 #if defined(__AVX512BF16__)
   if (task.w.form == Form::kBf16 && task.x_bf16 != nullptr) return dot_bf16(task);
+#endif
+#if defined(__AVX512F__)
+  if (task.w.form == Form::kInt8) return dot_blocks<Int8Blocks>(task);
+  if (task.w.form == Form::kNf4) return dot_blocks<Nf4Blocks>(task);
 #endif
   const std::int64_t depth = task.w.columns;
   for (std::int64_t j = 0; j < task.count; ++j) {
