@@ -17,7 +17,7 @@ HIDDEN, LAYERS, VOCAB, INTER = 32, 3, 512, 72
 GREEDY = 20
 LOGITS, GRADIENTS = 1e-4, 1e-3                        # the bounds
 TEXT = "The people who live near the river know the signs: the ice breaks, the wind turns, it's 100 years."
-MERGED = {torch.float32: 1e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3}   # one unit in the last place of the file's type
+MERGED_F32, MERGED_APART = 1e-6, 1e-3   # of the largest value; share of 16-bit values that are rounded to the other neighbour
 
 
 def all_specs():
@@ -113,10 +113,14 @@ def compare_merged(checks, spec, folder, wrapped, adapter):
     freshet("merge", folder, "--adapter", adapter, "--out", out, "--json")
     merged = wrapped.merge_and_unload()
     ours, theirs = tensors_of(out), merged.state_dict()
-    worst = max(largest_difference(value.float(), theirs[name].float()) for name, value in ours.items())
     checks.check(f"{spec.name}: merged, same tensors", set(ours) == set(tensors_of(folder)),
                  f"{len(ours)} of {len(tensors_of(folder))}")
-    checks.close(f"{spec.name}: merged, values", worst, MERGED[spec.dtype])
+    if spec.dtype == torch.float32:
+        worst = max(largest_difference(value, theirs[name]) for name, value in ours.items())
+        checks.close(f"{spec.name}: merged, values", worst, MERGED_F32)
+    else:
+        apart = sum(int((value != theirs[name].to(spec.dtype)).sum()) for name, value in ours.items())
+        checks.close(f"{spec.name}: merged, values", apart / sum(value.numel() for value in ours.values()), MERGED_APART, "of them rounded otherwise")
     AutoModelForCausalLM.from_pretrained(out)         # transformers takes what we wrote
 
 
