@@ -5,16 +5,17 @@ DEMO_ARGS ?=
 FUZZ_SECONDS ?= 60
 RUNS ?= 3
 
-.PHONY: help deps build demo test test-release test-dev bench-campaign bench-trainer interop fuzz format tidy clean
+.PHONY: help deps build demo test test-release test-dev bench-campaign bench-trainer profile-trainer interop fuzz format tidy clean
 
 help:
 	@echo 'make demo            install what is missing, build, run the demo (DEMO_ARGS="--quick")'
 	@echo 'make test            install what is missing, build, run every test, the torch-free ones under ASan and UBSan too'
-	@echo 'make build           build only: build/release/bin/freshet'
+	@echo 'make build           build the programs alone: build/release/bin/freshet'
 	@echo 'make test-release    build and run the release tests'
 	@echo 'make test-dev        build and run the torch-free tests under ASan and UBSan'
 	@echo 'make bench-campaign  a simulated campaign against the same loop in plain PyTorch'
 	@echo 'make bench-trainer   training, generation and tokenizers against transformers, peft and tokenizers'
+	@echo 'make profile-trainer where time and memory of a training step go; build/bench/profile-trainer.json'
 	@echo 'make interop         the same numbers as transformers, peft, tokenizers and gguf; installs them under build/'
 	@echo 'make fuzz            every fuzz target under libFuzzer, FUZZ_SECONDS=60 each'
 	@echo 'make format          clang-format over our own sources'
@@ -25,7 +26,7 @@ deps:
 	@deploy/install_deps.sh
 
 build:
-	@deploy/build_preset.sh release $(JOBS)
+	@deploy/build_preset.sh release '$(JOBS)' programs
 
 demo: deps
 	@$(MAKE) --no-print-directory build
@@ -36,7 +37,8 @@ test: deps
 	@$(MAKE) --no-print-directory test-release
 	@$(MAKE) --no-print-directory test-dev
 
-test-release: build
+test-release:
+	@deploy/build_preset.sh release $(JOBS)
 	@echo '== test release'
 	@ctest --test-dir build/release --output-on-failure --no-tests=error -j 2
 
@@ -55,6 +57,11 @@ bench-trainer: build
 	@deploy/interop_env.sh
 	@if [ -x build/interop-venv/bin/python ]; then build/interop-venv/bin/python tests/bench/trainer.py --runs $(RUNS); \
 	else python3 tests/bench/trainer.py --runs $(RUNS); fi
+
+profile-trainer: build
+	@cmake --build build/release --target bench_profile_trainer >/dev/null
+	@mkdir -p build/bench
+	@build/release/bin/bench_profile_trainer --json build/bench/profile-trainer.json
 
 interop:
 	@deploy/interop_env.sh

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Configures and builds one preset of CMakePresets.json: deploy/build_preset.sh PRESET [JOBS]
+# Configures and builds one preset of CMakePresets.json: deploy/build_preset.sh PRESET [JOBS [TARGET]]; JOBS may be empty.
 # Says little: Ninja's own line on a terminal, every tenth line and whatever the compiler says elsewhere.
 set -eu
 
 preset=$1
 cd "$(dirname "$0")/.."
 jobs=${2:-}
+target=${3:-all}
 if [ -z "$jobs" ]; then                     # a job per core, and 2 GB of memory for each: LibTorch's headers are large
   memory_jobs=$(awk '/^MemTotal/ { print int($2 / 2000000) }' /proc/meminfo)
   jobs=$(nproc)
@@ -20,13 +21,13 @@ if ! cmake --preset "$preset" >"build/configure-$preset.log" 2>&1; then
   exit 1
 fi
 
-echo "== build $preset ($jobs jobs)"
+echo "== build $preset: $target ($jobs jobs)"
 export NINJA_STATUS='[%f/%t %es] '
 if [ -t 1 ]; then
-  exec cmake --build --preset "$preset" -j "$jobs"
+  exec cmake --build --preset "$preset" -j "$jobs" --target "$target"
 fi
 rm -f "build/$preset/failed"
-{ cmake --build --preset "$preset" -j "$jobs" 2>&1 || touch "build/$preset/failed"; } |
+{ cmake --build --preset "$preset" -j "$jobs" --target "$target" 2>&1 || touch "build/$preset/failed"; } |
   awk '/^\[[0-9]+\/[0-9]+ / { if (++lines % 10 == 0) { print; fflush() } next } { print; fflush() }'
 if [ -e "build/$preset/failed" ]; then
   echo "build $preset failed: the compiler's words stand above" >&2

@@ -1,5 +1,6 @@
 # freshet_library(name SOURCES ... [PUBLIC ...] [PRIVATE ...]) makes the static library freshet_<name> of one folder or
-# of one half of it; freshet_binary makes a program; freshet_test makes one ctest of one GoogleTest program.
+# of one half of it; freshet_binary makes a program, which the target `programs` builds unless it is a test's; freshet_test
+# makes one ctest of one GoogleTest program.
 
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
@@ -32,10 +33,14 @@ function(freshet_library name)
   target_link_libraries(freshet_${name} PUBLIC ${LIB_PUBLIC} PRIVATE ${LIB_PRIVATE})
 endfunction()
 
+add_custom_target(programs)
 function(freshet_binary name)
   cmake_parse_arguments(BIN "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${BIN_SOURCES})
   target_link_libraries(${name} PRIVATE ${BIN_LINK})
+  if(NOT CMAKE_CURRENT_SOURCE_DIR MATCHES "^${CMAKE_SOURCE_DIR}/tests")
+    add_dependencies(programs ${name})
+  endif()
 endfunction()
 
 function(freshet_test name)
