@@ -26,7 +26,7 @@ Run a fleet:
 
 Work with models:
   model eval           Bits per byte of a text
-  model generate       Continue a prompt
+  model generate       Continue a prompt, or answer a message
   model merge          Fold an adapter into the weights of its model
   model convert        Write a model or an adapter as Hugging Face's, PEFT's or GGUF's
   model pretrain       Train a base model from nothing

@@ -1,5 +1,6 @@
 #pragma once
-// Text from a model, token by token: what is asked for and what came. trainer/transformer/generation.h runs it.
+// Text from a model, token by token: what is asked for and what came.
+// trainer/transformer/generation.h runs it.
 
 #include <cstdint>
 #include <string>
@@ -9,14 +10,16 @@
 
 namespace freshet {
 
-// What transformers calls temperature, top_k, top_p and repetition_penalty, applied as it does and in its order.
+// What transformers calls temperature, top_k, top_p and repetition_penalty, applied as it does and
+// in its order.
 struct GeneratePlan {
   int tokens_max = 64;
-  bool greedy = false;           // always the likeliest token, after the penalty
+  bool greedy = false;  // always the likeliest token, after the penalty
   float temperature = 1;
-  int top_k = 0;                 // draw from the so many likeliest alone; 0: from all
-  float top_p = 1;               // from the fewest likeliest that reach this probability together
-  float repetition_penalty = 1;  // logits of ids that came before: positive ones divided by it, negative ones multiplied
+  int top_k = 0;    // draw from the so many likeliest alone; 0: from all
+  float top_p = 1;  // from the fewest likeliest that reach this probability together
+  float repetition_penalty =
+      1;  // logits of ids that came before: positive ones divided by it, negative ones multiplied
   std::uint64_t seed = 1;
   std::vector<int> eos_ids = {};
   std::vector<std::string> stops = {};  // texts; found across tokens

@@ -36,12 +36,14 @@ Result<std::vector<TokenId>> prompt_of(const Flags& flags, const VerbModel& mode
   return DocumentEncoder(model.tokenizer).encode(document).ids;
 }
 
-// The model's own ends, that of a turn, and every stop text that is one special token, which gives no text.
+// The model's own ends, that of a turn, and every stop text that is one special token, which gives
+// no text.
 void take_ends(const VerbModel& model, bool chat, GeneratePlan& plan) {
   plan.eos_ids = model.model.config.eos_ids;
   if (chat) plan.stops.emplace_back(model.chat->end_of_turn());
   for (const std::string& stop : plan.stops)
-    if (const TokenId id = model.tokenizer.id_of(stop); id >= 0 && model.tokenizer.is_special(id)) plan.eos_ids.push_back(id);
+    if (const TokenId id = model.tokenizer.id_of(stop); id >= 0 && model.tokenizer.is_special(id))
+      plan.eos_ids.push_back(id);
 }
 
 void print_piece(std::string_view piece) {
@@ -49,18 +51,21 @@ void print_piece(std::string_view piece) {
   if (::isatty(STDOUT_FILENO) != 0) std::fflush(stdout);
 }
 
-void print_json(const Flags& flags, const std::vector<TokenId>& prompt, const std::string& before, const Generated& made) {
+void print_json(const Flags& flags, const std::vector<TokenId>& prompt, const std::string& before,
+                const Generated& made) {
   const double seconds = made.prompt_seconds + made.seconds;
-  Json out = {{"prompt_ids", prompt},
-              {"ids", made.ids},
-              {"text", before + made.text},
-              {"stopped", name_of(made.stopped)},
-              {"seconds", seconds},
-              {"prompt_seconds", made.prompt_seconds},
-              {"tokens_per_second", seconds > 0 ? static_cast<double>(made.ids.size()) / seconds : 0.0}};
+  Json out = {
+      {"prompt_ids", prompt},
+      {"ids", made.ids},
+      {"text", before + made.text},
+      {"stopped", name_of(made.stopped)},
+      {"seconds", seconds},
+      {"prompt_seconds", made.prompt_seconds},
+      {"tokens_per_second", seconds > 0 ? static_cast<double>(made.ids.size()) / seconds : 0.0}};
   if (flags.logits > 0) {
     const auto count = std::min<std::ptrdiff_t>(std::ssize(made.prompt_logits), flags.logits);
-    out["prompt_logits"] = std::vector<float>(made.prompt_logits.begin(), made.prompt_logits.begin() + count);
+    out["prompt_logits"] =
+        std::vector<float>(made.prompt_logits.begin(), made.prompt_logits.begin() + count);
   }
   std::puts(to_text(out).c_str());
 }
@@ -70,17 +75,20 @@ Result<void> run(Flags flags) {
   const ModelConfig& config = model.model.config;
   TRY_ASSIGN(const LoadedAdapter adapter, load_adapter_flag(flags.adapter, config));
   TRY_ASSIGN(const Layout layout, adapter_layout(config, adapter.spec));
-  const Lora lora = adapter.values.empty() ? Lora() : Lora(config, layout, adapter.values.data(), nullptr, false, false);
+  const Lora lora = adapter.values.empty()
+                        ? Lora()
+                        : Lora(config, layout, adapter.values.data(), nullptr, false, false);
   TRY_ASSIGN(const std::vector<TokenId> prompt, prompt_of(flags, model));
   take_ends(model, flags.has_chat, flags.plan);
-  const std::string before = flags.has_chat ? "" : model.tokenizer.decode(prompt);  // an answer stands alone
+  const std::string before =
+      flags.has_chat ? "" : model.tokenizer.decode(prompt);  // an answer stands alone
   bool begun = false;
   const OnPiece on_piece = [&](std::string_view piece) {
     if (!std::exchange(begun, true)) print_piece(before);
     print_piece(piece);
   };
-  TRY_ASSIGN(const Generated made,
-             generate(model.model, lora, &model.tokenizer, prompt, flags.plan, flags.json ? OnPiece() : on_piece));
+  TRY_ASSIGN(const Generated made, generate(model.model, lora, &model.tokenizer, prompt, flags.plan,
+                                            flags.json ? OnPiece() : on_piece));
   if (flags.json) {
     print_json(flags, prompt, before, made);
     return {};
@@ -91,9 +99,12 @@ Result<void> run(Flags flags) {
 }
 
 void add_sampling_flags(CLI::App& verb, GeneratePlan& plan) {
-  verb.add_option("--max-tokens", plan.tokens_max, "Of the continuation")->capture_default_str()->check(CLI::Range(1, 1'000'000));
+  verb.add_option("--max-tokens", plan.tokens_max, "Of the continuation")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000));
   CLI::Option* greedy = verb.add_flag("--greedy", plan.greedy, "Always the likeliest token");
-  verb.add_option("--temperature", plan.temperature, "Under 1 nearer to the likeliest, over 1 farther")
+  verb.add_option("--temperature", plan.temperature,
+                  "Under 1 nearer to the likeliest, over 1 farther")
       ->capture_default_str()
       ->check(CLI::Range(0.01f, 100.0f))
       ->excludes(greedy);
@@ -101,15 +112,18 @@ void add_sampling_flags(CLI::App& verb, GeneratePlan& plan) {
       ->capture_default_str()
       ->check(CLI::Range(0, 1 << 20))
       ->excludes(greedy);
-  verb.add_option("--top-p", plan.top_p, "Draw from the fewest likeliest that have this probability together")
+  verb.add_option("--top-p", plan.top_p,
+                  "Draw from the fewest likeliest that have this probability together")
       ->capture_default_str()
       ->check(CLI::Range(1e-6f, 1.0f))
       ->excludes(greedy);
-  verb.add_option("--repetition-penalty", plan.repetition_penalty, "Over 1: tokens that came before are less likely")
+  verb.add_option("--repetition-penalty", plan.repetition_penalty,
+                  "Over 1: tokens that came before are less likely")
       ->capture_default_str()
       ->check(CLI::Range(0.1f, 10.0f));
   verb.add_option("--seed", plan.seed, "Of what is drawn")->capture_default_str();
-  verb.add_option("--stop", plan.stops, "A text that ends the continuation; may be given again")->allow_extra_args(false);
+  verb.add_option("--stop", plan.stops, "A text that ends the continuation; may be given again")
+      ->allow_extra_args(false);
 }
 
 }  // namespace
@@ -117,10 +131,15 @@ void add_sampling_flags(CLI::App& verb, GeneratePlan& plan) {
 void add_generate(CLI::App& model, Verb& chosen) {
   auto flags = std::make_shared<Flags>();
   CLI::App* verb = model.add_subcommand("generate", "Continue a prompt, or answer a message");
-  verb->add_option("MODEL", flags->model, "Model folder (Hugging Face form) or .gguf file")->required();
+  verb->add_option("MODEL", flags->model, "Model folder (Hugging Face form) or .gguf file")
+      ->required();
   CLI::Option* prompt = verb->add_option("--prompt", flags->prompt, "Text to continue");
-  CLI::Option* ids = verb->add_option("--prompt-ids", flags->prompt_ids, "Token ids to continue: 1,2,3")->allow_extra_args(false)->delimiter(',');
-  CLI::Option* chat = verb->add_option("--chat", flags->chat, "A message to answer, in the model's chat template");
+  CLI::Option* ids =
+      verb->add_option("--prompt-ids", flags->prompt_ids, "Token ids to continue: 1,2,3")
+          ->allow_extra_args(false)
+          ->delimiter(',');
+  CLI::Option* chat =
+      verb->add_option("--chat", flags->chat, "A message to answer, in the model's chat template");
   prompt->excludes(ids)->excludes(chat);
   ids->excludes(chat);
   verb->add_option("--system", flags->system, "With --chat: how to answer")->needs(chat);
@@ -130,12 +149,14 @@ void add_generate(CLI::App& model, Verb& chosen) {
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "f32", "bf16", "int8", "nf4"}));
   CLI::Option* json = verb->add_flag("--json", flags->json, "One JSON object");
-  verb->add_option("--logits", flags->logits, "With --json: the first so many logits after the prompt")
+  verb->add_option("--logits", flags->logits,
+                   "With --json: the first so many logits after the prompt")
       ->check(CLI::Range(0, 1 << 20))
       ->needs(json);
   verb->add_option("--threads", flags->threads)->capture_default_str()->check(CLI::Range(1, 256));
   verb->callback([flags, prompt, ids, chat, &chosen] {
-    if (prompt->empty() && ids->empty() && chat->empty()) throw CLI::RequiredError("--prompt TEXT, --prompt-ids IDS or --chat MESSAGE");
+    if (prompt->empty() && ids->empty() && chat->empty())
+      throw CLI::RequiredError("--prompt TEXT, --prompt-ids IDS or --chat MESSAGE");
     flags->has_chat = !chat->empty();
     chosen = [flags] {
       const Result<void> done = run(*flags);

@@ -10,13 +10,15 @@ namespace {
 // That of the file: nothing is lost, and as little memory is read as can be.
 Precision own_precision(const Weights& weights) {
   for (const WeightView& view : weights.all())
-    if (view.shape.size() > 1 && (view.type == WeightType::kF32 || view.type == WeightType::kF16)) return Precision::kF32;
+    if (view.shape.size() > 1 && (view.type == WeightType::kF32 || view.type == WeightType::kF16))
+      return Precision::kF32;
   return Precision::kBf16;
 }
 
 }  // namespace
 
-Result<VerbModel> load_for_verb(const std::string& folder, const std::string& precision, int threads) {
+Result<VerbModel> load_for_verb(const std::string& folder, const std::string& precision,
+                                int threads) {
   warm_up(threads);
   TRY_ASSIGN(const ModelFiles files, open_model_folder(folder));
   TRY_ASSIGN(const ModelConfig config, read_config(files));
@@ -25,7 +27,9 @@ Result<VerbModel> load_for_verb(const std::string& folder, const std::string& pr
   TRY_ASSIGN(Weights opened, Weights::open(files));
   TRY(check_weights(config, opened, files.weights.front().name));
   const auto weights = std::make_shared<const Weights>(std::move(opened));
-  TRY_ASSIGN(Transformer model, load_transformer(config, weights, precision_named(precision).value_or(own_precision(*weights))));
+  TRY_ASSIGN(Transformer model,
+             load_transformer(config, weights,
+                              precision_named(precision).value_or(own_precision(*weights))));
   TRY_ASSIGN(const std::optional<std::string> chat_text, read_chat_template(files));
   Result<ChatTemplate> chat = chat_of_model(chat_text, tokenizer, files.weights.front().name);
   return VerbModel{std::move(tokenizer), std::move(model), std::move(chat)};

@@ -11,7 +11,8 @@
 namespace freshet {
 
 inline constexpr const char* kPrecisionHelp =
-    "Of the weights: f32, bf16, int8 or nf4; auto: bf16 for files in bf16 or quantised, f32 for others";
+    "Of the weights: f32, bf16, int8 or nf4; auto: bf16 for files in bf16 or quantised, f32 for "
+    "others";
 
 struct VerbModel {
   Tokenizer tokenizer;
@@ -20,6 +21,7 @@ struct VerbModel {
 };
 
 // Sets the threads of this process, too. REQUIRES: `precision` is "auto" or the name of one.
-Result<VerbModel> load_for_verb(const std::string& folder, const std::string& precision, int threads);
+Result<VerbModel> load_for_verb(const std::string& folder, const std::string& precision,
+                                int threads);
 
 }  // namespace freshet

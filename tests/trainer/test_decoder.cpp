@@ -10,14 +10,16 @@ namespace freshet {
 namespace {
 
 class Decoding : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Architectures, Decoding, testing::ValuesIn(golden::kNames), [](const auto& one) {
-  std::string name = one.param;
-  for (char& c : name)
-    if (c == '-') c = '_';
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Architectures, Decoding, testing::ValuesIn(golden::kNames),
+                         [](const auto& one) {
+                           std::string name = one.param;
+                           for (char& c : name)
+                             if (c == '-') c = '_';
+                           return name;
+                         });
 
-std::vector<float> logits_of_pass(const golden::Model& model, const Lora& lora, std::span<const TokenId> ids) {
+std::vector<float> logits_of_pass(const golden::Model& model, const Lora& lora,
+                                  std::span<const TokenId> ids) {
   TokenBatch batch;
   batch.ids.assign(ids.begin(), ids.end());
   batch.sequences = 1;
@@ -25,11 +27,13 @@ std::vector<float> logits_of_pass(const golden::Model& model, const Lora& lora, 
   Pass pass(model.transformer, lora, {.rows_max = batch.rows()});
   std::vector<float> logits(static_cast<std::size_t>(model.config.vocab_size));
   const float* hidden = pass.hidden(batch);
-  Head::logits(model.transformer, 1, hidden + (batch.rows() - 1) * model.config.hidden_size, logits.data());
+  Head::logits(model.transformer, 1, hidden + (batch.rows() - 1) * model.config.hidden_size,
+               logits.data());
   return logits;
 }
 
-void expect_same(const float* found, const std::vector<float>& wanted, double relative, const char* what) {
+void expect_same(const float* found, const std::vector<float>& wanted, double relative,
+                 const char* what) {
   double worst = 0, largest = 0;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     worst = std::max(worst, std::fabs(double{found[i]} - wanted[i]));
@@ -38,7 +42,8 @@ void expect_same(const float* found, const std::vector<float>& wanted, double re
   EXPECT_LE(worst, relative * largest) << what;
 }
 
-std::vector<TokenId> greedy(Decoder& decoder, std::span<const TokenId> prompt, std::size_t count, int vocab) {
+std::vector<TokenId> greedy(Decoder& decoder, std::span<const TokenId> prompt, std::size_t count,
+                            int vocab) {
   std::vector<TokenId> made;
   Result<const float*> logits = decoder.feed(prompt);
   while (logits) {
@@ -72,7 +77,8 @@ TEST_P(Decoding, LogitsAreThoseOfTheFullPassHoweverTheTokensCome) {
       const Result<const float*> logits = decoder.feed(std::span(ids).subspan(at, some));
       ASSERT_TRUE(logits) << logits.error().what;
       at += some;
-      expect_same(*logits, logits_of_pass(model, *lora, std::span(ids).first(at)), 1e-5, lora == &none ? "base" : "adapter");
+      expect_same(*logits, logits_of_pass(model, *lora, std::span(ids).first(at)), 1e-5,
+                  lora == &none ? "base" : "adapter");
     }
     EXPECT_EQ(decoder.length(), static_cast<int>(at));
   }
@@ -97,13 +103,15 @@ TEST_P(Decoding, OtherPrecisionsStayNear) {
   const Lora none;
   const std::vector<TokenId> ids = exact.ids();
   const std::vector<float> wanted = logits_of_pass(exact, none, ids);
-  for (const auto& [precision, near] : {std::pair(Precision::kBf16, 0.05), {Precision::kInt8, 0.08}, {Precision::kNf4, 0.6}}) {
+  for (const auto& [precision, near] :
+       {std::pair(Precision::kBf16, 0.05), {Precision::kInt8, 0.08}, {Precision::kNf4, 0.6}}) {
     const golden::Model model(GetParam(), precision);
     Decoder decoder(model.transformer, none, static_cast<int>(ids.size()));
     const float* logits = nullptr;
     for (const TokenId id : ids) logits = decoder.feed({&id, 1}).value();
     expect_same(logits, wanted, near, std::string(name_of(precision)).c_str());
-    expect_same(logits, logits_of_pass(model, none, ids), 0.03, std::string(name_of(precision)).c_str());
+    expect_same(logits, logits_of_pass(model, none, ids), 0.03,
+                std::string(name_of(precision)).c_str());
   }
 }
 
@@ -111,7 +119,8 @@ TEST(Decoder, RefusesWhatDoesNotFit) {
   const golden::Model model("qwen3");
   const Lora none;
   Decoder decoder(model.transformer, none, 4);
-  const std::vector<TokenId> five(5, 1), wrong = {1, model.config.vocab_size}, negative = {-1}, three(3, 1);
+  const std::vector<TokenId> five(5, 1), wrong = {1, model.config.vocab_size}, negative = {-1},
+                                         three(3, 1);
   EXPECT_FALSE(decoder.feed({}));
   EXPECT_FALSE(decoder.feed(five));
   EXPECT_FALSE(decoder.feed(wrong));

@@ -1,7 +1,5 @@
 // What is drawn, and where a text ends.
 
-#include "trainer/transformer/sampler.h"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -9,6 +7,7 @@
 
 #include "tests/trainer/golden_model.h"
 #include "trainer/transformer/generation.h"
+#include "trainer/transformer/sampler.h"
 #include "trainer/transformer/stop_texts.h"
 
 namespace freshet {
@@ -28,7 +27,8 @@ std::vector<float> logs(const std::vector<double>& probabilities) {
 }
 
 std::vector<TokenId> kept(const GeneratePlan& plan, const std::vector<double>& probabilities) {
-  return ids_of(Sampler(plan, static_cast<int>(probabilities.size())).candidates(logs(probabilities)));
+  return ids_of(
+      Sampler(plan, static_cast<int>(probabilities.size())).candidates(logs(probabilities)));
 }
 
 using Ids = std::vector<TokenId>;
@@ -51,7 +51,9 @@ TEST(Sampler, DrawsEachTokenAsOftenAsItsProbabilitySays) {
       const double wanted = expected[i] / sum * kDraws;
       square += std::pow(counts[i] - wanted, 2) / wanted;
     }
-    EXPECT_LT(square, 45.0) << "chi-square of 11 degrees of freedom, exceeded once in 200,000 runs; temperature " << temperature;
+    EXPECT_LT(square, 45.0)
+        << "chi-square of 11 degrees of freedom, exceeded once in 200,000 runs; temperature "
+        << temperature;
   }
 }
 
@@ -81,7 +83,8 @@ TEST(Sampler, TopPKeepsTheTokenThatReachesIt) {
 TEST(Sampler, TopPOfAWholeVocabularyIsThatOfASort) {
   std::vector<double> p(5000);
   double sum = 0;
-  for (std::size_t i = 0; i < p.size(); ++i) sum += p[i] = 1.0 / static_cast<double>(1 + (i * 2741) % 5000);
+  for (std::size_t i = 0; i < p.size(); ++i)
+    sum += p[i] = 1.0 / static_cast<double>(1 + (i * 2741) % 5000);
   for (double& one : p) one /= sum;
   std::vector<double> sorted = p;
   std::sort(sorted.rbegin(), sorted.rend());
@@ -89,7 +92,9 @@ TEST(Sampler, TopPOfAWholeVocabularyIsThatOfASort) {
     double reached = 0;
     std::size_t count = 0;
     while (reached < top_p) reached += sorted[count++];
-    EXPECT_NEAR(static_cast<double>(kept({.top_p = top_p}, p).size()), static_cast<double>(count), 1.0) << top_p;
+    EXPECT_NEAR(static_cast<double>(kept({.top_p = top_p}, p).size()), static_cast<double>(count),
+                1.0)
+        << top_p;
   }
 }
 
@@ -99,7 +104,8 @@ TEST(Sampler, TopKKeepsTies) {
   EXPECT_EQ(kept({.top_k = 2}, p), (Ids{1, 4}));
   EXPECT_EQ(kept({.top_k = 3}, p), (Ids{1, 3, 4}));
   EXPECT_EQ(kept({.top_k = 9}, p), (Ids{0, 1, 2, 3, 4}));
-  EXPECT_EQ(kept({.top_k = 3, .top_p = 0.7f}, p), (Ids{1, 4}));  // of what top_k left: 0.375, 0.375, 0.25
+  EXPECT_EQ(kept({.top_k = 3, .top_p = 0.7f}, p),
+            (Ids{1, 4}));  // of what top_k left: 0.375, 0.375, 0.25
 }
 
 TEST(Sampler, PenaltyMovesSeenTokensDown) {
@@ -113,7 +119,8 @@ TEST(Sampler, PenaltyMovesSeenTokensDown) {
 }
 
 TEST(Sampler, NoNumbersAreNeverChosen) {
-  const float nan = std::numeric_limits<float>::quiet_NaN(), never = -std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN(),
+              never = -std::numeric_limits<float>::infinity();
   for (const bool greedy : {true, false}) {
     Sampler sampler({.greedy = greedy, .top_k = 3, .top_p = 0.9f}, 4);
     EXPECT_EQ(sampler.choose(std::vector<float>{nan, -3, never, nan}), 1);
@@ -149,15 +156,18 @@ class Generation : public testing::Test {
     return generate(model.transformer, none, &tokenizer, prompt, plan, on_piece);
   }
   golden::Model model{"llama3-tied-shards"};
-  Tokenizer tokenizer = Tokenizer::parse(golden::read(model.folder / "tokenizer.json"), "tokenizer.json").value();
+  Tokenizer tokenizer =
+      Tokenizer::parse(golden::read(model.folder / "tokenizer.json"), "tokenizer.json").value();
   Lora none;
-  Ids prompt = model.expected["greedy"]["prompt"].get<Ids>(), greedy = model.expected["greedy"]["ids"].get<Ids>();
+  Ids prompt = model.expected["greedy"]["prompt"].get<Ids>(),
+      greedy = model.expected["greedy"]["ids"].get<Ids>();
   int wanted = static_cast<int>(greedy.size());
 };
 
 TEST_F(Generation, StreamsTheTextOfItsIds) {
   std::string streamed;
-  const Result<Generated> made = make({.tokens_max = wanted, .greedy = true}, [&](std::string_view piece) { streamed += piece; });
+  const Result<Generated> made = make({.tokens_max = wanted, .greedy = true},
+                                      [&](std::string_view piece) { streamed += piece; });
   ASSERT_TRUE(made);
   EXPECT_EQ(made->ids, greedy);
   EXPECT_EQ(made->stopped, Stopped::kLength);
@@ -194,7 +204,8 @@ TEST_F(Generation, EndsWhereThePositionsEnd) {
 }
 
 TEST_F(Generation, SaysThatAModelGivesNoNumbers) {
-  model.transformer.norm.weight.assign(model.transformer.norm.weight.size(), std::numeric_limits<float>::quiet_NaN());
+  model.transformer.norm.weight.assign(model.transformer.norm.weight.size(),
+                                       std::numeric_limits<float>::quiet_NaN());
   const auto made = make({.greedy = true});
   ASSERT_FALSE(made);
   EXPECT_NE(made.error().what.find("damaged"), std::string::npos);

@@ -14,12 +14,15 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // The text of the ids, as far as it can be shown.
 class TextOut {
  public:
-  TextOut(const Tokenizer* tokenizer, std::span<const TokenId> prompt, const GeneratePlan& plan, const OnPiece& on_piece)
+  TextOut(const Tokenizer* tokenizer, std::span<const TokenId> prompt, const GeneratePlan& plan,
+          const OnPiece& on_piece)
       : stops_(plan.stops), on_piece_(on_piece) {
     if (tokenizer != nullptr) decoder_.emplace(*tokenizer, !tokenizer->decode(prompt).empty());
   }
@@ -50,15 +53,19 @@ class TextOut {
 
 }  // namespace
 
-Result<Generated> generate(const Transformer& model, const Lora& lora, const Tokenizer* tokenizer, std::span<const TokenId> prompt,
-                           const GeneratePlan& plan, const OnPiece& on_piece) {
-  const auto positions = static_cast<std::size_t>(model.config.max_positions), vocab = static_cast<std::size_t>(model.config.vocab_size);
+Result<Generated> generate(const Transformer& model, const Lora& lora, const Tokenizer* tokenizer,
+                           std::span<const TokenId> prompt, const GeneratePlan& plan,
+                           const OnPiece& on_piece) {
+  const auto positions = static_cast<std::size_t>(model.config.max_positions),
+             vocab = static_cast<std::size_t>(model.config.vocab_size);
   if (prompt.empty()) return fail(Code::kBadInput, "the prompt is empty: give at least one token");
   if (prompt.size() >= positions)
-    return fail(Code::kBadInput, "the prompt has " + std::to_string(prompt.size()) + " tokens; this model has room for " +
+    return fail(Code::kBadInput, "the prompt has " + std::to_string(prompt.size()) +
+                                     " tokens; this model has room for " +
                                      std::to_string(positions - 1) + " and one more");
   const Clock::time_point start = Clock::now();
-  const std::size_t count_max = std::min(positions - prompt.size(), static_cast<std::size_t>(std::max(plan.tokens_max, 0)));
+  const std::size_t count_max =
+      std::min(positions - prompt.size(), static_cast<std::size_t>(std::max(plan.tokens_max, 0)));
   Decoder decoder(model, lora, static_cast<int>(prompt.size() + count_max));
   TRY_ASSIGN(const float* logits, decoder.feed(prompt));
   Sampler sampler(plan, model.config.vocab_size);
@@ -69,7 +76,10 @@ Result<Generated> generate(const Transformer& model, const Lora& lora, const Tok
   out.prompt_seconds = seconds_since(start);
   while (out.ids.size() < count_max) {
     const TokenId next = sampler.choose({logits, vocab});
-    if (next < 0) return fail(Code::kBadInput, "the model gives no number for any token; its weights or the adapter are damaged");
+    if (next < 0)
+      return fail(
+          Code::kBadInput,
+          "the model gives no number for any token; its weights or the adapter are damaged");
     if (std::find(plan.eos_ids.begin(), plan.eos_ids.end(), next) != plan.eos_ids.end()) {
       out.stopped = Stopped::kEos;
       break;

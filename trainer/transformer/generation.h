@@ -11,11 +11,14 @@
 
 namespace freshet {
 
-using OnPiece = std::function<void(std::string_view)>;  // whole characters, but for bytes that are part of none
+using OnPiece =
+    std::function<void(std::string_view)>;  // whole characters, but for bytes that are part of none
 
-// Without a tokenizer there is no text, and stop texts are not found. `on_piece` may be empty. kBadInput for an empty
-// prompt, an id outside the vocabulary, a prompt that fills the model's positions, or a model that gives no number.
-Result<Generated> generate(const Transformer& model, const Lora& lora, const Tokenizer* tokenizer, std::span<const TokenId> prompt,
-                           const GeneratePlan& plan, const OnPiece& on_piece = {});
+// Without a tokenizer there is no text, and stop texts are not found. `on_piece` may be empty.
+// kBadInput for an empty prompt, an id outside the vocabulary, a prompt that fills the model's
+// positions, or a model that gives no number.
+Result<Generated> generate(const Transformer& model, const Lora& lora, const Tokenizer* tokenizer,
+                           std::span<const TokenId> prompt, const GeneratePlan& plan,
+                           const OnPiece& on_piece = {});
 
 }  // namespace freshet

@@ -11,7 +11,9 @@ namespace {
 
 constexpr float kNever = -std::numeric_limits<float>::infinity();
 
-bool heavier(const Candidate& a, const Candidate& b) { return a.weight > b.weight || (a.weight == b.weight && a.id < b.id); }
+bool heavier(const Candidate& a, const Candidate& b) {
+  return a.weight > b.weight || (a.weight == b.weight && a.id < b.id);
+}
 
 // As many as are likeliest; those as likely as the last of them stay, too.
 void keep_top_k(std::size_t count, std::vector<Candidate>& from) {
@@ -19,10 +21,13 @@ void keep_top_k(std::size_t count, std::vector<Candidate>& from) {
   const auto last = from.begin() + static_cast<std::ptrdiff_t>(count) - 1;
   std::nth_element(from.begin(), last, from.end(), heavier);
   const float least = last->weight;
-  from.erase(std::partition(last, from.end(), [&](const Candidate& one) { return one.weight >= least; }), from.end());
+  from.erase(
+      std::partition(last, from.end(), [&](const Candidate& one) { return one.weight >= least; }),
+      from.end());
 }
 
-// The likeliest, one by one, until they have the share `top_p` of all; the one that reaches it stays.
+// The likeliest, one by one, until they have the share `top_p` of all; the one that reaches it
+// stays.
 void keep_top_p(float top_p, std::vector<Candidate>& from) {
   if (top_p >= 1) return;
   double all = 0, kept = 0;
@@ -32,7 +37,8 @@ void keep_top_p(float top_p, std::vector<Candidate>& from) {
     if (i == sorted) {  // most of a vocabulary need not be sorted
       sorted = std::min(from.size(), std::max<std::size_t>(64, 4 * sorted));
       const auto begin = from.begin() + static_cast<std::ptrdiff_t>(i);
-      std::partial_sort(begin, from.begin() + static_cast<std::ptrdiff_t>(sorted), from.end(), heavier);
+      std::partial_sort(begin, from.begin() + static_cast<std::ptrdiff_t>(sorted), from.end(),
+                        heavier);
     }
     kept += from[i].weight;
     if (kept >= double{top_p} * all) return from.resize(i + 1);

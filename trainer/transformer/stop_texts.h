@@ -1,5 +1,6 @@
 #pragma once
-// Texts at which a generation ends, found in a text that comes in pieces: what may be the beginning of one is held back.
+// Texts at which a generation ends, found in a text that comes in pieces: what may be the beginning
+// of one is held back.
 
 #include <string>
 #include <string_view>
