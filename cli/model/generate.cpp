@@ -13,9 +13,12 @@
 #include "cli/model/verbs.h"
 #include "model/text/document.h"
 #include "trainer/transformer/generation.h"
+#include "trainer/transformer/large_pages.h"
 
 namespace freshet {
 namespace {
+
+constexpr int kWorthACopy = 16;  // tokens that each read the whole model
 
 struct Flags {
   std::string model, prompt, chat, system, adapter, precision = "auto";
@@ -71,7 +74,9 @@ void print_json(const Flags& flags, const std::vector<TokenId>& prompt, const st
 }
 
 Result<void> run(Flags flags) {
-  TRY_ASSIGN(const VerbModel model, load_for_verb(flags.model, flags.precision, flags.threads));
+  TRY_ASSIGN(VerbModel model, load_for_verb(flags.model, flags.precision, flags.threads));
+  if (flags.plan.tokens_max >= kWorthACopy && has_room_for_copy(model.model))
+    move_to_large_pages(model.model);
   const ModelConfig& config = model.model.config;
   TRY_ASSIGN(const LoadedAdapter adapter, load_adapter_flag(flags.adapter, config));
   TRY_ASSIGN(const Layout layout, adapter_layout(config, adapter.spec));

@@ -4,6 +4,7 @@
 
 #include "tests/trainer/golden_model.h"
 #include "trainer/transformer/decoder.h"
+#include "trainer/transformer/large_pages.h"
 #include "trainer/transformer/pass.h"
 
 namespace freshet {
@@ -96,6 +97,24 @@ TEST_P(Decoding, RewindingForgets) {
   const Result<const float*> logits = decoder.feed(std::span(ids).subspan(10));
   ASSERT_TRUE(logits);
   expect_same(*logits, logits_of_pass(model, none, ids), 1e-5, "after rewinding");
+}
+
+TEST_P(Decoding, LargePagesHoldTheSameModel) {
+  for (const Precision precision :
+       {Precision::kF32, Precision::kBf16, Precision::kInt8, Precision::kNf4}) {
+    golden::Model model(GetParam(), precision);
+    const Lora none;
+    const std::vector<TokenId> ids = model.ids();
+    const auto logits = [&] {
+      Decoder decoder(model.transformer, none, static_cast<int>(ids.size()));
+      const float* found = decoder.feed(ids).value();
+      return std::vector<float>(found, found + model.config.vocab_size);
+    };
+    const std::vector<float> before = logits();
+    move_to_large_pages(model.transformer);
+    EXPECT_EQ(model.transformer.mapped, nullptr);
+    EXPECT_EQ(logits(), before) << name_of(precision);
+  }
 }
 
 TEST_P(Decoding, OtherPrecisionsStayNear) {
