@@ -11,11 +11,11 @@
 namespace freshet {
 namespace {
 
-constexpr int kRowsMax = 256;   // of a prompt that go through the layers together
-constexpr int kBlock = 16;      // positions that a store holds together
-constexpr int kSerialRows = 4;  // fewer rows are not worth a second thread
-constexpr std::int64_t kAloneEntries =
-    32 * 1024;  // as many of the keys that all heads see are not, either
+constexpr int kRowsMax = 256;  // of a prompt that go through the layers together
+constexpr int kBlock = 16;     // positions that a store holds together
+// What is not worth a second thread: fewer rows, or fewer entries of the keys that all heads see.
+constexpr int kSerialRows = 4;
+constexpr std::int64_t kAloneEntries = 256 * 1024;
 
 int rows_for(int positions) { return std::min(positions, kRowsMax); }
 std::size_t count_of(std::int64_t rows, std::int64_t columns) {
@@ -201,12 +201,12 @@ void Decoder::attend(int layer, int rows) {
   const ModelConfig& config = model_.config;
   const Rows at = make_rows(layer, rows);
   const int window = config.window_of(layer), dim = config.head_dim;
-  // One row is shared out head by head, many by what reads the same keys.
-  const int together = rows < kSerialRows ? 1 : config.heads / config.kv_heads,
-            groups = config.heads / together;
+  const bool alone = std::int64_t{rows} * (length_ + rows) * config.heads * dim < kAloneEntries;
+  // One row is shared out head by head, else the heads that see the same keys go together.
+  const int sharing = config.heads / config.kv_heads;
+  const int together = rows < kSerialRows && !alone ? 1 : sharing, groups = config.heads / together;
 #pragma omp parallel for schedule(static) if (rows >= kSerialRows)
   for (int row = 0; row < rows; ++row) turn_and_keep(layer, row, at);
-  const bool alone = std::int64_t{rows} * (length_ + rows) * config.heads * dim < kAloneEntries;
 #pragma omp parallel if (!alone)
   {
     thread_local Room<float> room;
@@ -217,8 +217,7 @@ void Decoder::attend(int layer, int rows) {
         const int end = length_ + row + 1, h = group * together;
         kernels::cached_attention(
             stores_[static_cast<std::size_t>(layer)],
-            {h / (config.heads / config.kv_heads), together,
-             window > 0 ? std::max(0, end - window) : 0, end,
+            {h / sharing, together, window > 0 ? std::max(0, end - window) : 0, end,
              at.q + row * at.q_stride + std::int64_t{h} * dim,
              work_.mixed.data() + (std::int64_t{row} * config.heads + h) * dim, scratch});
       }
