@@ -25,10 +25,13 @@ Run a fleet:
   campaign stop        End a campaign; what it published stays
 
 Work with models:
+  model info           What a model is, its files checked against each other
+  model finetune       Train a LoRA adapter on a text, in the memory that is there
   model eval           Bits per byte of a text
-  model generate       Continue a prompt, or answer a message
+  model generate       Continue a prompt or answer in a chat
   model merge          Fold an adapter into the weights of its model
   model convert        Write a model or an adapter as Hugging Face's, PEFT's or GGUF's
+  model tokenizer      Text to ids and back, or a tokenizer of your own
   model pretrain       Train a base model from nothing
   simulate learning    A campaign's learning over many nodes in one process
   simulate protocol    The protocol over a simulated network, with faults, from a seed
@@ -41,6 +44,7 @@ Examples:
   freshet demo --quick
   freshet coordinator run --dir hub --listen tcp://0.0.0.0:7400
   freshet campaign watch --dir hub --json
+  freshet model finetune models/edge-slm --data notes.txt --out notes-adapter
   freshet model eval models/edge-slm --text notes.txt --json
   freshet help campaign submit
 
