@@ -13,6 +13,17 @@ struct Verb {
   std::string_view before;  // what stands before the other arguments
 };
 
+// What the trainer leaves to LibTorch: all weights of a model trained, and other devices than the processor.
+bool needs_torch(std::span<const std::string> words) {
+  if (words.size() < 2 || words[0] != "model") return false;
+  if (words[1] == "pretrain") return true;
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    if (words[i].starts_with("--device=")) return words[i] != "--device=cpu";
+    if (words[i] == "--device") return i + 1 < words.size() && words[i + 1] != "cpu";
+  }
+  return false;
+}
+
 constexpr Verb kVerbs[] = {
     {"demo", "", "freshet-demo", ""},
     {"coordinator", "", "freshet-coordinator", ""},
@@ -92,7 +103,7 @@ Decision decide(std::span<const std::string> words) {
       if (words[1] != verb.second) continue;
       used = 2;
     }
-    Execute execute{std::string(verb.program), {}};
+    Execute execute{needs_torch(words) ? "freshet-torch" : std::string(verb.program), {}};
     if (!verb.before.empty()) execute.arguments.emplace_back(verb.before);
     execute.arguments.insert(execute.arguments.end(),
                              words.begin() + static_cast<std::ptrdiff_t>(used), words.end());

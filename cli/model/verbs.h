@@ -1,5 +1,6 @@
 #pragma once
-// The verbs of freshet-trainer that people type: each adds its subcommand and flags; what runs it is a function that returns the exit code.
+// The verbs of the trainer: `serve` is the trainer process of a daemon; the others are what `freshet model` and `freshet simulate
+// learning` run. Each adds its subcommand and flags; what runs it is a function that returns the exit code.
 
 #include <functional>
 
@@ -22,5 +23,8 @@ void add_pretrain(CLI::App& model, Verb& chosen);
 
 // `freshet simulate learning`.
 void add_simulate_learning(CLI::App& app, Verb& chosen);
+
+// The whole program; returns its exit code.
+int run_trainer(int argc, char** argv);
 
 }  // namespace freshet
