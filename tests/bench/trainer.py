@@ -28,6 +28,7 @@ MB = 1e6
 # the best of 58-82 and of 117-127 tokens/s.
 MOBILE_FINETUNER = {1: {"rate": 82, "peak": 890e6}, 4: {"rate": 127, "peak": 1660e6}}
 WINDOW, BATCH, STEPS, LOSSES = 256, 4, 5, 50
+TRAIN_CHARS = 300_000
 
 
 class Unavailable(Exception):
@@ -109,12 +110,12 @@ def finetune_words(folder, data, precision, *more):
     out = os.path.join(OUT, "adapter")
     return ["finetune", folder, "--data", data, "--out", out, "--init", os.path.join(folder, "lora"), "--batch", BATCH, "--window", WINDOW,
             "--lr", 1e-3, "--schedule", "constant", "--warmup", 0, "--clip", 0, "--weight-decay", 0, "--optimizer", "adamw",
-            "--order", "sequential", "--precision", precision, *more]
+            "--order", "sequential", "--precision", precision, "--force", *more]
 
 
-def make_text():
-    """This project's own sources and documents: text that is there wherever the bench is."""
-    path, parts = os.path.join(OUT, "text.txt"), []
+def make_texts():
+    """This project's own sources and documents: text that is there wherever the bench is. All of it, and what training gets."""
+    parts = []
     for top in ("aggregation", "base", "cli", "coordinator", "crypto", "docs", "edge_node", "model", "protocol", "simulations", "storage",
                 "tests", "trainer", "transport"):
         for at, folders, names in os.walk(os.path.join(ROOT, top)):
@@ -123,9 +124,11 @@ def make_text():
                 if name.endswith((".h", ".cpp", ".md", ".py")):
                     with open(os.path.join(at, name), encoding="utf-8") as file:
                         parts.append(file.read().replace("<|", "< |"))
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        file.write("".join(parts))
-    return path
+    paths = os.path.join(OUT, "text.txt"), os.path.join(OUT, "train.txt")
+    for path, text in zip(paths, ("".join(parts), "".join(parts)[:TRAIN_CHARS].strip())):
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+    return paths
 
 
 def peer_settings(bench, folder, ids):
@@ -275,7 +278,7 @@ def main():
     bench = Bench(args)
     if load > 0.5:
         bench.note(f"the machine is busy (load {load:.1f}): the times below compare little")
-    text, ids = make_text(), os.path.join(OUT, "ids.json")
+    (all_text, text), ids = make_texts(), os.path.join(OUT, "ids.json")
     folder = random_model.make(os.path.join(OUT, "model-135M"), "135M")
     if bench.has_peer:
         bench.peer("encode", os.path.join(folder, "tokenizer.json"), "--text", text, "--ids", ids)
@@ -284,7 +287,7 @@ def main():
     work = {"bf16": lambda: train(bench, "bf16", folder, text, ids), "f32": lambda: train(bench, "f32", folder, text, ids),
             "losses": lambda: losses(bench, folder, text, ids), "gpt2": lambda: gpt2(bench, text),
             "360M": lambda: small_memory(bench, text), "generate": lambda: generate(bench, folder),
-            "tokenizers": lambda: tokenizers(bench, text)}
+            "tokenizers": lambda: tokenizers(bench, all_text)}
     for part in args.only:
         try:
             work[part]()
