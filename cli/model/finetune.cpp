@@ -105,7 +105,7 @@ Result<void> save(Job& job, std::optional<TrainingTerms>& terms, const TrainStat
   if (!terms) {
     TRY_ASSIGN(terms, terms_of(job.base, job.flags, job.task, job.means.precision, job.threads));
   }
-  if (const Result<void> saved = job.output.save({*terms, state}); !saved)
+  if (const Result<void> saved = job.output.save(*terms, state); !saved)
     return fail_in("the state after step " + std::to_string(state.step) + " could not be saved",
                    saved.error());
   if (!job.stop.came()) return {};

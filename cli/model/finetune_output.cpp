@@ -39,8 +39,8 @@ Result<std::optional<Checkpoint>> FinetuneOutput::take_saved() const {
   return std::optional<Checkpoint>(std::move(saved));
 }
 
-Result<void> FinetuneOutput::save(const Checkpoint& checkpoint) const {
-  return write_checkpoint(state_, checkpoint);
+Result<void> FinetuneOutput::save(const TrainingTerms& terms, const TrainState& state) const {
+  return write_checkpoint(state_, terms, state);
 }
 
 Result<void> FinetuneOutput::finish(const ModelConfig& config, const PeftAdapter& adapter,

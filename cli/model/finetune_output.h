@@ -21,7 +21,7 @@ class FinetuneOutput {
   // there is none.
   Result<std::optional<Checkpoint>> take_saved() const;
 
-  Result<void> save(const Checkpoint& checkpoint) const;
+  Result<void> save(const TrainingTerms& terms, const TrainState& state) const;
 
   // After an Ok the adapter stands and the state is gone. `directions` may be null; else the
   // factors of MeZO's directions are written beside the adapter, with the seed that makes them.

@@ -61,7 +61,9 @@ Result<Info> look_at(const Flags& flags) {
   }
   info.parameters = parameters_of(info.config);
   TRY_ASSIGN(const auto template_text, read_chat_template(files));
-  if (const Result<ChatTemplate> chat = chat_of_model(template_text, tokenizer, flags.folder))
+  if (!template_text)
+    info.why_no_chat = "none";
+  else if (const Result<ChatTemplate> chat = chat_of_model(template_text, tokenizer, flags.folder))
     info.chat = name_of(chat->family());
   else
     info.why_no_chat = chat.error().what;
@@ -126,7 +128,7 @@ void print(const Flags& flags, const Info& info) {
       "  positions     %d\n  chat          %s\n",
       config.layers, config.hidden_size, config.heads, config.kv_heads, config.vocab_size,
       info.vocabulary, config.max_positions,
-      info.chat.empty() ? ("none: " + info.why_no_chat).c_str() : info.chat.c_str());
+      info.chat.empty() ? info.why_no_chat.c_str() : info.chat.c_str());
   std::printf("  LoRA          rank %d on all linear modules: %.2f M values, %.1f MB\n", kRank,
               static_cast<double>(info.adapter) / 1e6, static_cast<double>(info.adapter) * 4e-6);
   if (!info.digest.empty()) std::printf("  digest        %s\n", info.digest.c_str());

@@ -1,6 +1,10 @@
 #include "model/files/model_files.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
 
 #include "base/limits.h"
@@ -77,6 +81,21 @@ Result<void> open_weights(const Path& folder, ModelFiles& files) {
   return {};
 }
 
+// Read, not mapped: a whole model in a second mapping would count twice in the memory of a process.
+Result<void> add_bytes(const OpenFile& file, std::uint64_t size, Hasher& hasher) {
+  Bytes piece(std::min<std::uint64_t>(size, limits::kMiB));
+  for (std::uint64_t at = 0; at < size;) {
+    const std::size_t wanted = std::min<std::uint64_t>(size - at, piece.size());
+    const ssize_t got = ::pread(file.fd.get(), piece.data(), wanted, static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return tl::unexpected(errno_error("cannot read", file.name));
+    if (got == 0) return fail(Code::kBadInput, file.name + ": became shorter while it was read");
+    hasher.update(ByteView(piece).first(static_cast<std::size_t>(got)));
+    at += static_cast<std::uint64_t>(got);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<ModelFiles> open_model_folder(const Path& folder) {
@@ -106,8 +125,7 @@ Result<Digest> model_digest(const ModelFiles& files) {
     TRY_ASSIGN(const MappedFile mapped, MappedFile::of(file.fd, file.name));
     const std::array<std::uint64_t, 1> size = {mapped.view().size()};
     hasher.update(as_bytes(std::span<const std::uint64_t>(size)));
-    hasher.update(mapped.view());
-    return {};
+    return add_bytes(file, size[0], hasher);
   };
   if (!files.is_gguf()) {
     TRY(add(files.config));

@@ -1,13 +1,12 @@
 // A saved training comes back as it was, and is refused where it is damaged or of another training.
 
-#include "trainer/training/checkpoint.h"
-
 #include <gtest/gtest.h>
 
 #include <limits>
 
 #include "crypto/digest.h"
 #include "tests/temp_folder.h"
+#include "trainer/training/checkpoint.h"
 
 namespace freshet {
 namespace {
@@ -20,6 +19,10 @@ Checkpoint example() {
   return checkpoint;
 }
 
+Bytes encoded(const Checkpoint& checkpoint) {
+  return encode_checkpoint(checkpoint.terms, checkpoint.state);
+}
+
 void resign(Bytes& bytes) {
   const std::size_t told = bytes.size() - sizeof(Digest);
   const Digest digest = digest_of(ByteView(bytes).first(told));
@@ -29,7 +32,7 @@ void resign(Bytes& bytes) {
 TEST(Checkpoint, ComesBackAsItWas) {
   const TempFolder place;
   const Checkpoint was = example();
-  ASSERT_TRUE(write_checkpoint(place / "state", was));
+  ASSERT_TRUE(write_checkpoint(place / "state", was.terms, was.state));
   const auto is = read_checkpoint(place / "state");
   ASSERT_TRUE(is) << is.error().what;
   EXPECT_EQ(is->terms, was.terms);
@@ -42,7 +45,7 @@ TEST(Checkpoint, ComesBackAsItWas) {
 }
 
 TEST(Checkpoint, EveryChangedByteAndEveryCutIsFound) {
-  const Bytes good = encode_checkpoint(example());
+  const Bytes good = encoded(example());
   for (std::size_t i = 0; i < good.size(); ++i) {
     Bytes bad = good;
     bad[i] ^= 1;
@@ -61,7 +64,7 @@ TEST(Checkpoint, CountsThatDoNotFitAreRefused) {
   const auto refused = [](auto change) {
     Checkpoint checkpoint = example();
     change(checkpoint.state);
-    return !decode_checkpoint(encode_checkpoint(checkpoint), "state");
+    return !decode_checkpoint(encoded(checkpoint), "state");
   };
   EXPECT_FALSE(refused([](TrainState&) {}));
   EXPECT_FALSE(refused([](TrainState& state) { state.first = state.second = {}; }));
@@ -69,9 +72,9 @@ TEST(Checkpoint, CountsThatDoNotFitAreRefused) {
   EXPECT_TRUE(refused([](TrainState& state) { state.step = 2; }));
   EXPECT_TRUE(refused([](TrainState& state) { state.second.pop_back(); }));
   EXPECT_TRUE(refused([](TrainState& state) { state.first = state.second = {1}; }));
-  EXPECT_TRUE(
-      refused([](TrainState& state) { state.adapter[1] = std::numeric_limits<float>::quiet_NaN(); }));
-  Bytes huge = encode_checkpoint(example());
+  EXPECT_TRUE(refused(
+      [](TrainState& state) { state.adapter[1] = std::numeric_limits<float>::quiet_NaN(); }));
+  Bytes huge = encoded(example());
   const std::size_t losses = huge.size() - sizeof(Digest) - 3 * sizeof(float) - 8;
   for (std::size_t i = 0; i < 8; ++i) huge[losses + i] = 0xff;
   resign(huge);

@@ -93,25 +93,23 @@ bool hangs_together(const TrainState& state) {
 
 }  // namespace
 
-Bytes encode_checkpoint(const Checkpoint& checkpoint) {
-  CHECK(checkpoint.terms.size() <= limits::kTrainingTermsMax, "{}", checkpoint.terms.size());
+Bytes encode_checkpoint(const TrainingTerms& terms, const TrainState& state) {
+  CHECK(terms.size() <= limits::kTrainingTermsMax, "{}", terms.size());
   Writer out;
-  const TrainState& from = checkpoint.state;
   out.bytes.reserve(
       (1 << 16) +
-      4 * (from.adapter.size() + from.first.size() + from.second.size() + from.losses.size()) +
-      8 * from.directions.size());
+      4 * (state.adapter.size() + state.first.size() + state.second.size() + state.losses.size()) +
+      8 * state.directions.size());
   out.bytes.assign(kMagic.begin(), kMagic.end());
   out.number(kVersion);
-  out.number(static_cast<std::uint32_t>(checkpoint.terms.size()));
-  for (const auto& [name, value] : checkpoint.terms) {
+  out.number(static_cast<std::uint32_t>(terms.size()));
+  for (const auto& [name, value] : terms) {
     CHECK(name.size() <= limits::kTrainingTermBytesMax &&
               value.size() <= limits::kTrainingTermBytesMax,
           "{}", name);
     out.text(name);
     out.text(value);
   }
-  const TrainState& state = checkpoint.state;
   out.number(static_cast<std::int32_t>(state.step));
   out.values(state.adapter);
   out.values(state.first);
@@ -159,8 +157,9 @@ Result<Checkpoint> decode_checkpoint(ByteView bytes, std::string_view source) {
   return checkpoint;
 }
 
-Result<void> write_checkpoint(const Path& path, const Checkpoint& checkpoint) {
-  return write_file_durably(path, encode_checkpoint(checkpoint), 0600);
+Result<void> write_checkpoint(const Path& path, const TrainingTerms& terms,
+                              const TrainState& state) {
+  return write_file_durably(path, encode_checkpoint(terms, state), 0600);
 }
 
 Result<Checkpoint> read_checkpoint(const Path& path) {

@@ -23,14 +23,15 @@ struct Checkpoint {
 
 // Magic, version, terms, counts, values, and a digest of all that at the end; numbers are
 // little-endian.
-Bytes encode_checkpoint(const Checkpoint& checkpoint);
+Bytes encode_checkpoint(const TrainingTerms& terms, const TrainState& state);
 
 // kBadInput for bytes that are no saved training or of another version; kCorrupt where they do not
 // verify. `source` names the file in errors.
 Result<Checkpoint> decode_checkpoint(ByteView bytes, std::string_view source);
 
 // Durably: after an Ok the old or the new state is there, whole.
-Result<void> write_checkpoint(const Path& path, const Checkpoint& checkpoint);
+Result<void> write_checkpoint(const Path& path, const TrainingTerms& terms,
+                              const TrainState& state);
 Result<Checkpoint> read_checkpoint(const Path& path);
 
 // The value of a term; "" where there is none.

@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "trainer/kernels/loops.h"
+#include "trainer/kernels/timing.h"
 #include "trainer/transformer/block.h"
 
 namespace freshet {
@@ -24,6 +25,7 @@ void add_db(Workspace& work, const LoraFactor& factor, const float* u, const Tur
 }
 
 void backward_linear(const BlockPass& pass, const KeptLayer& kept, const Turn& turn) {
+  const timing::Scope scope(timing::Kind::kLora);
   const Linear& linear = pass.model.layers[static_cast<std::size_t>(pass.layer)].linears[turn.index];
   const LoraFactor& factor = pass.lora.factor(pass.layer, turn.index);
   const std::int64_t rows = pass.shape.rows(), in = linear.in(), out = linear.out();
@@ -36,12 +38,14 @@ void backward_linear(const BlockPass& pass, const KeptLayer& kept, const Turn& t
   if (factor.da) kernels::multiply_transposed({rows, factor.rank, in, du, turn.x, 1.0f, true, factor.da});
   if (factor.db) add_db(pass.work, factor, kept.u[turn.index].data(), turn, rows, out);
   if (turn.dx == nullptr) return;
+  const timing::Scope product(timing::Kind::kBackward, turn.index);
   kernels::multiply({operand(pass.model, pass.work, turn.dy, rows, out), linear.matrix, !linear.by_input, nullptr,
                      {du, factor.a, factor.rank, true}, turn.accumulate, turn.dx});
 }
 
 // dx += d loss / d x of a norm, dy given.
 void backward_norm(const Norm& norm, std::int64_t rows, const float* dy, const float* x, const float* mean, const float* inverse, float* dx) {
+  const timing::Scope scope(timing::Kind::kNorm);
   const int columns = static_cast<int>(norm.weight.size());
   over_rows(rows, [&](std::int64_t first, std::int64_t some) {
     std::vector<float> part(static_cast<std::size_t>(some * columns));
@@ -55,6 +59,7 @@ void backward_norm(const Norm& norm, std::int64_t rows, const float* dy, const f
 }
 
 void backward_norm_heads(const std::vector<float>& weight, std::int64_t rows, int heads, const float* x, const float* inverse, float* dy) {
+  const timing::Scope scope(timing::Kind::kNorm);
   const int dim = static_cast<int>(weight.size());
   over_rows(rows, [&](std::int64_t first, std::int64_t some) {
     std::vector<float> part(static_cast<std::size_t>(some * heads * dim));
@@ -65,6 +70,7 @@ void backward_norm_heads(const std::vector<float>& weight, std::int64_t rows, in
 }
 
 void rotate_back(const BlockPass& pass, int heads, float* x) {
+  const timing::Scope scope(timing::Kind::kRotation);
   const Workspace& work = pass.work;
   if (work.rotary.cosine.empty()) return;
   const int dim = pass.model.config.head_dim;
@@ -78,6 +84,7 @@ void rotate_back(const BlockPass& pass, int heads, float* x) {
 
 // work.dmixed -> work.dq, dk, dv
 void attend_backward(const BlockPass& pass, const KeptLayer& kept) {
+  const timing::Scope scope(timing::Kind::kAttention);
   const ModelConfig& config = pass.model.config;
   Workspace& work = pass.work;
   const int time = pass.shape.time;
@@ -125,6 +132,7 @@ void backward_mlp(const BlockPass& pass, const KeptLayer& kept, const float* mid
   const bool gpt2 = pass.model.fused_qkv();
   const float* gate = kept.gate.get(work.gate.data());
   const float* up = gpt2 ? nullptr : kept.up.get(work.up.data());
+  const timing::Scope scope(timing::Kind::kActivation);
   over_rows(rows, [&](std::int64_t first, std::int64_t some) {
     const std::int64_t at = first * f;
     if (gpt2) kernels::gelu(some * f, gate + at, work.act.data() + at);

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "trainer/kernels/loops.h"
+#include "trainer/kernels/timing.h"
 #include "trainer/transformer/block.h"
 
 namespace freshet {
@@ -15,10 +16,12 @@ void project(const BlockPass& pass, std::size_t index, const kernels::Operand& x
   const LoraFactor& factor = pass.lora.factor(pass.layer, index);
   float* u = u_kept ? u_kept : pass.work.u.data();
   if (factor.rank > 0) {
+    const timing::Scope scope(timing::Kind::kLora);
     const kernels::Matrix a{kernels::Form::kF32, factor.rank, x.columns, factor.a, nullptr};
     kernels::multiply({{x.rows, x.columns, x.f32, nullptr}, a, false, nullptr, {}, false, u});  // [N,R]
     for (std::int64_t i = 0; i < x.rows * factor.rank; ++i) u[i] *= factor.scale;
   }
+  const timing::Scope scope(timing::Kind::kForward, index);
   kernels::multiply({x, linear.matrix, linear.by_input, linear.bias.empty() ? nullptr : linear.bias.data(),
                      {u, factor.b, factor.rank, false}, accumulate, y});
 }
@@ -44,6 +47,7 @@ void split_qkv(const BlockPass& pass, const Heads& heads, std::int64_t rows) {
 }
 
 void norm_heads(const std::vector<float>& weight, float eps, std::int64_t rows, int heads, float* x, float* inverse) {
+  const timing::Scope scope(timing::Kind::kNorm);
   const int dim = static_cast<int>(weight.size());
   over_rows(rows, [&](std::int64_t first, std::int64_t some) {
     std::vector<float> out(static_cast<std::size_t>(some * heads * dim));
@@ -53,6 +57,7 @@ void norm_heads(const std::vector<float>& weight, float eps, std::int64_t rows, 
 }
 
 void rotate_rows(const BlockPass& pass, int heads, float* x) {
+  const timing::Scope scope(timing::Kind::kRotation);
   const Workspace& work = pass.work;
   if (work.rotary.cosine.empty()) return;
   const PassShape& shape = pass.shape;
@@ -66,6 +71,7 @@ void rotate_rows(const BlockPass& pass, int heads, float* x) {
 }
 
 void attend(const BlockPass& pass, const Heads& heads, float* log_sum) {
+  const timing::Scope scope(timing::Kind::kAttention);
   const ModelConfig& config = pass.model.config;
   Workspace& work = pass.work;
   const int time = pass.shape.time;
@@ -97,6 +103,7 @@ Kept::Kept(std::int64_t count, bool bf16)
 
 void Kept::put(const float* values) {
   if (values == f32_.data()) return;
+  const timing::Scope scope(timing::Kind::kKept);
   if (!f32_.empty()) return over_rows(count_ / 32 + 1, [&](std::int64_t first, std::int64_t some) {
     const std::int64_t end = std::min(count_, (first + some) * 32);
     if (end > first * 32) std::memcpy(f32_.data() + first * 32, values + first * 32, static_cast<std::size_t>(end - first * 32) * 4);
@@ -109,6 +116,7 @@ void Kept::put(const float* values) {
 
 const float* Kept::get(float* scratch) const {
   if (!f32_.empty()) return f32_.data();
+  const timing::Scope scope(timing::Kind::kKept);
   over_rows(count_ / 32 + 1, [&](std::int64_t first, std::int64_t some) {
     const std::int64_t end = std::min(count_, (first + some) * 32);
     if (end > first * 32) kernels::from_bf16(end - first * 32, bf16_.data() + first * 32, scratch + first * 32);
@@ -174,6 +182,7 @@ Workspace::Workspace(const Transformer& model, const Lora& lora, std::int64_t ro
 
 kernels::Operand operand(const Transformer& model, Workspace& work, const float* values, std::int64_t rows, std::int64_t columns) {
   if (!model.bf16_products()) return {rows, columns, values, nullptr};
+  const timing::Scope scope(timing::Kind::kRounding);
   const std::int64_t padded = (columns + 1) / 2 * 2;
   over_rows(rows, [&](std::int64_t first, std::int64_t some) {
     if (padded == columns) return kernels::to_bf16(some * columns, values + first * columns, work.halves.data() + first * columns);
@@ -186,6 +195,7 @@ kernels::Operand operand(const Transformer& model, Workspace& work, const float*
 }
 
 void apply_norm(const Norm& norm, float eps, std::int64_t rows, const float* x, float* out, float* mean, float* inverse) {
+  const timing::Scope scope(timing::Kind::kNorm);
   const int columns = static_cast<int>(norm.weight.size());
   over_rows(rows, [&](std::int64_t first, std::int64_t some) {
     const std::int64_t at = first * columns;
@@ -256,6 +266,7 @@ void forward_block(const BlockPass& pass, float* x, KeptLayer* kept) {
   project(pass, o + 1, h, false, gate, u_of(o + 1));
   if (kept) kept->gate.put(gate);
   if (model.fused_qkv()) {
+    const timing::Scope scope(timing::Kind::kActivation);
     over_rows(rows, [&](std::int64_t first, std::int64_t some) {
       kernels::gelu(some * f, gate + first * f, work.act.data() + first * f);
     });
@@ -263,6 +274,7 @@ void forward_block(const BlockPass& pass, float* x, KeptLayer* kept) {
     float* up = kept ? kept->up.target(work.up.data()) : work.up.data();
     project(pass, o + 2, h, false, up, u_of(o + 2));
     if (kept) kept->up.put(up);
+    const timing::Scope scope(timing::Kind::kActivation);
     over_rows(rows, [&](std::int64_t first, std::int64_t some) {
       kernels::swiglu(some * f, gate + first * f, up + first * f, work.act.data() + first * f);
     });

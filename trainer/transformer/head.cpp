@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "trainer/kernels/timing.h"
 #include "trainer/transformer/block.h"
 
 namespace freshet {
@@ -67,6 +68,7 @@ Head::Head(const Transformer& model, std::int64_t rows) : rows_at_a_time(rows) {
 
 double Head::loss(const Transformer& model, std::int64_t rows, std::span<const std::int32_t> targets, const TeacherRows* teacher,
                   float factor, bool gradient, float* x) {
+  const timing::Scope scope(timing::Kind::kHead);
   const std::int64_t c = model.config.hidden_size, v = model.config.vocab_size;
   double sum = 0;
   for (std::int64_t first = 0; first < rows; first += rows_at_a_time) {
