@@ -9,6 +9,8 @@ import os
 import random
 import shutil
 import struct
+import subprocess
+import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "vocab_size": 49152,
@@ -120,14 +122,23 @@ def write_adapter(folder, config, chance, rank=8):
                    "target_modules": targets}, file)
 
 
+def write(folder, shape):
+    config, chance = SHAPES[shape], random.Random(shape)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
+        json.dump(config, file, indent=1)
+    write_model(folder, config, chance)
+    write_adapter(os.path.join(folder, "lora"), config, chance)
+    shutil.copy(os.path.join(ROOT, "models", "edge-slm", "tokenizer.json"), os.path.join(folder, "tokenizer.json"))
+
+
 def make(folder, shape):
-    """Writes the folder once; returns its name."""
+    """Writes the folder once, in a process of its own; returns its name. A process that held a model passes its peak memory on to
+    what it starts, and a bench reads that peak."""
     if not os.path.exists(os.path.join(folder, "tokenizer.json")):
-        config, chance = SHAPES[shape], random.Random(shape)
-        os.makedirs(folder, exist_ok=True)
-        with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
-            json.dump(config, file, indent=1)
-        write_model(folder, config, chance)
-        write_adapter(os.path.join(folder, "lora"), config, chance)
-        shutil.copy(os.path.join(ROOT, "models", "edge-slm", "tokenizer.json"), os.path.join(folder, "tokenizer.json"))
+        subprocess.run([sys.executable, os.path.abspath(__file__), folder, shape], check=True)
     return folder
+
+
+if __name__ == "__main__":
+    write(sys.argv[1], sys.argv[2])

@@ -212,32 +212,6 @@ def generate(bench, folder):
               median(results["peer"], "tokens_per_second"), "higher", ("ratio", 2.0))
 
 
-def train_tokenizers(text):
-    """Two vocabularies learned from the text: byte-level with Llama 3's words, SentencePiece's form with byte fallback."""
-    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-    words = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
-    made = {}
-    level = Tokenizer(models.BPE())
-    level.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(words), "isolated"),
-                                                   pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
-    level.decoder = decoders.ByteLevel()
-    level.train([text], trainers.BpeTrainer(vocab_size=16000, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
-    piece = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
-    piece.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
-    piece.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")      # for training alone: Llama's form has none
-    piece.train([text], trainers.BpeTrainer(vocab_size=16000, show_progress=False,
-                                            special_tokens=["<unk>"] + [f"<0x{byte:02X}>" for byte in range(256)]))
-    piece = json.loads(piece.to_str())
-    piece["pre_tokenizer"], piece["added_tokens"] = None, piece["added_tokens"][:1]
-    piece["decoder"] = {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
-                                                         {"type": "ByteFallback"}, {"type": "Fuse"}]}
-    for name, form in (("byte-level BPE", json.loads(level.to_str())), ("SentencePiece BPE", piece)):
-        made[name] = os.path.join(OUT, f"tokenizer-{name.split()[0].lower()}.json")
-        with open(made[name], "w", encoding="utf-8") as file:
-            json.dump(form, file)
-    return made
-
-
 def our_tokenizer(path, text):
     program = os.path.join(BIN, "bench_tokenizer")
     if not os.path.exists(program):
@@ -250,7 +224,9 @@ def our_tokenizer(path, text):
 
 
 def tokenizers(bench, text):
-    paths = train_tokenizers(text) if bench.has_peer else {"byte-level BPE": os.path.join(ROOT, "models", "edge-slm", "tokenizer.json")}
+    paths = {"byte-level BPE": os.path.join(ROOT, "models", "edge-slm", "tokenizer.json")}
+    if bench.has_peer:
+        paths = bench.peer("learn", OUT, "--text", text)["paths"]
     for name, path in paths.items():
         sides = {"ours": lambda path=path: our_tokenizer(path, text)}
         if bench.has_peer:

@@ -2,6 +2,7 @@
 
 usage: trainer_peer.py train FOLDER --ids FILE ...   LoRA steps; tokens/s without the first step, every loss, peak memory
        trainer_peer.py generate FOLDER ...           greedy tokens/s with the cache
+       trainer_peer.py learn FOLDER --text FILE      two tokenizer.json learned from the text
        trainer_peer.py encode TOKENIZER.JSON --text FILE --ids FILE    writes the text's ids
        trainer_peer.py tokenize TOKENIZER.JSON --text FILE             MB/s of the tokenizers package on one core
 
@@ -79,6 +80,32 @@ def generate(args):
     return {"tokens": count, "tokens_per_second": count / seconds, "peak_rss_bytes": peak_bytes()}
 
 
+def learn(args):
+    """Two vocabularies learned from the text: byte-level with Llama 3's words, SentencePiece's form with byte fallback."""
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    words = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+    made = {}
+    level = Tokenizer(models.BPE())
+    level.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(words), "isolated"),
+                                                   pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    level.decoder = decoders.ByteLevel()
+    level.train([args.text], trainers.BpeTrainer(vocab_size=16000, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+    piece = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    piece.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    piece.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")      # for training alone: Llama's form has none
+    piece.train([args.text], trainers.BpeTrainer(vocab_size=16000, show_progress=False,
+                                            special_tokens=["<unk>"] + [f"<0x{byte:02X}>" for byte in range(256)]))
+    piece = json.loads(piece.to_str())
+    piece["pre_tokenizer"], piece["added_tokens"] = None, piece["added_tokens"][:1]
+    piece["decoder"] = {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+                                                         {"type": "ByteFallback"}, {"type": "Fuse"}]}
+    for name, form in (("byte-level BPE", json.loads(level.to_str())), ("SentencePiece BPE", piece)):
+        made[name] = os.path.join(args.folder, f"tokenizer-{name.split()[0].lower()}.json")
+        with open(made[name], "w", encoding="utf-8") as file:
+            json.dump(form, file)
+    return {"paths": made}
+
+
 def read_text(path):
     with open(path, encoding="utf-8", newline="") as file:
         return file.read()
@@ -116,7 +143,7 @@ def tokenize(args):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=("train", "generate", "encode", "tokenize"))
+    parser.add_argument("command", choices=("train", "generate", "learn", "encode", "tokenize"))
     parser.add_argument("folder")
     parser.add_argument("--ids")
     parser.add_argument("--text")
@@ -131,7 +158,7 @@ def main():
     parser.add_argument("--prompt", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=64)
     args = parser.parse_args()
-    commands = {"train": train, "generate": generate, "encode": encode, "tokenize": tokenize}
+    commands = {"train": train, "generate": generate, "learn": learn, "encode": encode, "tokenize": tokenize}
     print(json.dumps(commands[args.command](args)))
 
 
