@@ -1,8 +1,8 @@
 #pragma once
 // Losses of a model, and the gradient of its adapter, by LibTorch's autograd: on any device that
 // the LibTorch at hand has. On the processor pass.h is quicker; there this is the second opinion
-// that it is tested against. This header needs no LibTorch, and a build without it has the function
-// too: it says that there is none.
+// that it is tested against. This header needs no LibTorch, and a program without it has the
+// function too: it says that there is none.
 
 #include <memory>
 #include <string>
