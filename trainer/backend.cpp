@@ -28,7 +28,7 @@ Result<const Corpus*> ModelBackend::corpus(const std::string& name) const {
 
 Result<ModelLoaded> ModelBackend::load_model(LoadModel request, const OnProgress&) {
   if (request.threads > 0) set_threads(request.threads);
-  TRY_ASSIGN(LoadedModel loaded, freshet::load_model(request.files, Precision::kF32));
+  TRY_ASSIGN(LoadedModel loaded, freshet::load_model(request.files, std::nullopt));
   ModelLoaded reply{request.id, request.slot, loaded.model.config, loaded.model.parameters, loaded.digest};
   models_.insert_or_assign(request.slot, std::move(loaded));
   return reply;

@@ -1,6 +1,8 @@
 #pragma once
 // A whole model in memory: config, tokenizer and weights that were checked against each other.
 
+#include <optional>
+
 #include "model/files/model_files.h"
 #include "model/text/chat_template.h"
 #include "model/tokenizer/tokenizer.h"
@@ -16,6 +18,7 @@ struct LoadedModel {
 };
 
 // From descriptors alone: opens no path. kBadInput where a file is damaged or the files are not of one model.
-Result<LoadedModel> load_model(const ModelFiles& files, Precision precision);
+// Without a precision: own_precision() of its weights.
+Result<LoadedModel> load_model(const ModelFiles& files, std::optional<Precision> precision);
 
 }  // namespace freshet

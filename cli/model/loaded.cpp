@@ -5,18 +5,6 @@
 #include "trainer/threads.h"
 
 namespace freshet {
-namespace {
-
-// That of the file: nothing is lost, and as little memory is read as can be.
-Precision own_precision(const Weights& weights) {
-  for (const WeightView& view : weights.all())
-    if (view.shape.size() > 1 && (view.type == WeightType::kF32 || view.type == WeightType::kF16))
-      return Precision::kF32;
-  return Precision::kBf16;
-}
-
-}  // namespace
-
 Result<VerbModel> load_for_verb(const std::string& folder, const std::string& precision,
                                 int threads) {
   warm_up(threads);

@@ -151,6 +151,12 @@ Rotary make_rotary(const ModelConfig& config, int count) {
   return rotary;
 }
 
+Precision own_precision(const Weights& weights) {
+  for (const WeightView& view : weights.all())
+    if (view.shape.size() > 1 && (view.type == WeightType::kF32 || view.type == WeightType::kF16)) return Precision::kF32;
+  return Precision::kBf16;
+}
+
 Result<Transformer> load_transformer(const ModelConfig& config, std::shared_ptr<const Weights> weights, Precision precision) {
   Transformer model;
   model.config = config;

@@ -62,6 +62,10 @@ struct Rotary {
 };
 Rotary make_rotary(const ModelConfig& config, int count);
 
+// That of the file, so that nothing is lost and as little memory is read as can be: kBf16 for bf16 and for blocks of fewer bits,
+// kF32 where a matrix is in f32 or f16.
+Precision own_precision(const Weights& weights);
+
 // kBadInput naming the tensor and the reason where one is missing or has another shape than config says.
 Result<Transformer> load_transformer(const ModelConfig& config, std::shared_ptr<const Weights> weights, Precision precision);
 
