@@ -17,6 +17,7 @@
 namespace freshet {
 namespace {
 
+constexpr std::uint64_t kLaterBytes = 4'000'000;  // code and stacks that nobody has touched yet
 constexpr int kWindow = 256, kWarmupMax = 100, kStepsMax = 10'000'000;
 
 Result<void> take_adapter(const BaseModel& base, const FinetuneFlags& flags, FinetuneTask& task) {
@@ -168,7 +169,7 @@ Result<Means> choose_means(const BaseModel& base, const FinetuneFlags& flags,
                       task.layout,
                       threads,
                       flags.memory_bytes,
-                      resident_bytes() + copy * task.layout.size,
+                      resident_bytes() + kLaterBytes + copy * task.layout.size,
                       lies_in(base, wanted)};
   TRY_ASSIGN(MemoryChoice choice, choose_memory(ask));
   task.plan = choice.plan;

@@ -7,7 +7,8 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <sstream>
@@ -210,26 +211,51 @@ Result<void> run(const Flags& flags) {
   return write_file_durably(flags.json, as_bytes(to_text(out, 2) + "\n"));
 }
 
+bool take_number(std::string_view text, int low, int high, int& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() && value >= low && value <= high;
+}
+
+// False for a flag that is none, or a value that it does not take.
+bool take_flag(std::string_view name, std::string_view value, Flags& flags) {
+  if (name == "--config") return !(flags.config = value).empty();
+  if (name == "--json") return !(flags.json = value).empty();
+  if (name == "--batch") return take_number(value, 1, 1024, flags.batch);
+  if (name == "--window") return take_number(value, 2, 32768, flags.window);
+  if (name == "--steps") return take_number(value, 1, 1000, flags.steps);
+  if (name == "--threads") return take_number(value, 0, 256, flags.threads);
+  if (name == "--rank") return take_number(value, 1, 1024, flags.rank);
+  if (name != "--precision") return false;
+  flags.precision = value;
+  return value == "f32" || value == "bf16" || value == "int8" || value == "nf4";
+}
+
+bool take_flags(const std::vector<std::string_view>& words, Flags& flags) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--recompute")
+      flags.recompute = true;
+    else if (i + 1 == words.size() || !take_flag(words[i], words[i + 1], flags))
+      return false;
+    else
+      ++i;
+  }
+  return true;
+}
+
 }  // namespace
 }  // namespace freshet
 
 int main(int argc, char** argv) {
-  using namespace freshet;
-  CLI::App app("Where the time and the memory of a training step go", "profile_trainer");
-  Flags flags;
-  app.add_option("--config", flags.config, "A config.json; absent: the shape of SmolLM2-135M");
-  app.add_option("--batch", flags.batch)->capture_default_str()->check(CLI::Range(1, 1024));
-  app.add_option("--window", flags.window)->capture_default_str()->check(CLI::Range(2, 32768));
-  app.add_option("--steps", flags.steps)->capture_default_str()->check(CLI::Range(1, 1000));
-  app.add_option("--threads", flags.threads)->capture_default_str()->check(CLI::Range(0, 256));
-  app.add_option("--rank", flags.rank)->capture_default_str()->check(CLI::Range(1, 1024));
-  app.add_option("--precision", flags.precision)
-      ->capture_default_str()
-      ->check(CLI::IsMember({"f32", "bf16", "int8", "nf4"}));
-  app.add_flag("--recompute", flags.recompute);
-  app.add_option("--json", flags.json, "Write the figures here too");
-  CLI11_PARSE(app, argc, argv);
-  const Result<void> done = run(flags);
+  freshet::Flags flags;
+  if (!freshet::take_flags({argv + 1, argv + argc}, flags)) {
+    std::fputs(
+        "usage: bench_profile_trainer [--config FILE] [--batch B] [--window T] [--precision "
+        "f32|bf16|int8|nf4]\n       [--recompute] [--rank R] [--steps N] [--threads N] [--json "
+        "FILE]\n",
+        stderr);
+    return 2;
+  }
+  const freshet::Result<void> done = freshet::run(flags);
   if (!done) std::fprintf(stderr, "%s\n", done.error().what.c_str());
   return done ? 0 : 1;
 }

@@ -1,27 +1,18 @@
-// `freshet model finetune`, `eval` and `info` as people type them. The verbs run in processes of
-// their own, which this program is when it is started with --verb: so they can be interrupted and
-// killed.
+// `freshet model finetune`, `eval` and `info` as people type them, in processes of their own.
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/inotify.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <fstream>
 
-#include "base/check.h"
 #include "base/exit_code.h"
-#include "base/files.h"
 #include "base/json.h"
 #include "cli/model/finetune_flags.h"
 #include "cli/model/verbs.h"
 #include "model/files/model_parts.h"
 #include "model/files/peft_adapter.h"
+#include "tests/cli/verb_process.h"
 #include "tests/temp_folder.h"
 #include "trainer/training/checkpoint.h"
 #include "trainer/training/mezo.h"
@@ -29,7 +20,6 @@
 namespace freshet {
 namespace {
 
-using Words = std::vector<std::string>;
 const std::string kModel = "tests/trainer/golden/qwen3";
 
 int run_verb(const Words& words) {
@@ -46,81 +36,6 @@ int run_verb(const Words& words) {
     return static_cast<int>(ExitCode::kUsage);
   }
 }
-
-struct Ran {
-  int code = -1;
-  std::string out, errors;
-  Json json() const { return parse_json(out, "output").value(); }
-};
-
-class Process {
- public:
-  explicit Process(const Words& words, rlim_t file_bytes_max = RLIM_INFINITY) {
-    int out[2], errors[2];
-    CHECK(::pipe2(out, O_CLOEXEC) == 0 && ::pipe2(errors, O_CLOEXEC) == 0);
-    Words all = {"test_finetune", "--verb"};
-    all.insert(all.end(), words.begin(), words.end());
-    std::vector<char*> arguments;
-    for (std::string& word : all) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::dup2(out[1], 1);
-      ::dup2(errors[1], 2);
-      if (file_bytes_max != RLIM_INFINITY) {
-        const rlimit limit{file_bytes_max, file_bytes_max};
-        ::setrlimit(RLIMIT_FSIZE, &limit);
-        ::signal(SIGXFSZ, SIG_IGN);
-      }
-      ::execv("/proc/self/exe", arguments.data());
-      ::_exit(127);
-    }
-    ::close(out[1]);
-    ::close(errors[1]);
-    out_ = UniqueFd(out[0]);
-    errors_ = UniqueFd(errors[0]);
-  }
-  void send(int signal) const { ::kill(pid_, signal); }
-  Ran wait() {
-    Ran ran;
-    ran.out = read_all(out_.get(), "output", 1 << 24).value_or("");
-    ran.errors = read_all(errors_.get(), "errors", 1 << 24).value_or("");
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    return ran;
-  }
-
- private:
-  pid_t pid_;
-  UniqueFd out_, errors_;
-};
-
-Ran run(const Words& words) { return Process(words).wait(); }
-
-// Returns when a file of this name has been put in place so many times; the folder is watched
-// before the process starts.
-class Arrivals {
- public:
-  explicit Arrivals(const Path& folder) : fd_(::inotify_init1(IN_CLOEXEC)) {
-    CHECK(fd_ && ::inotify_add_watch(fd_.get(), folder.c_str(), IN_MOVED_TO) >= 0);
-  }
-  void wait(const std::string& name, int times) const {
-    alignas(inotify_event) char buffer[4096];
-    while (times > 0) {
-      const ssize_t got = ::read(fd_.get(), buffer, sizeof buffer);
-      CHECK(got > 0);
-      for (const char* at = buffer; at < buffer + got;) {
-        const auto* event = reinterpret_cast<const inotify_event*>(at);
-        if (name == event->name) --times;
-        at += sizeof(inotify_event) + event->len;
-      }
-    }
-  }
-
- private:
-  UniqueFd fd_;
-};
 
 struct Finetune : testing::Test {
   Finetune() {
