@@ -18,6 +18,8 @@
 namespace freshet {
 namespace {
 
+constexpr const char* kEndpoint = "inproc://zeromq.zap.01";  // RFC 27's
+
 // A request: version, request id, domain, address, routing id, mechanism, credentials...
 constexpr std::size_t kRequestId = 1, kAddress = 3, kMechanism = 5, kCredentials = 6, kParts = 7,
                       kPartsMax = 16;
@@ -94,6 +96,8 @@ void ZapHandler::State::run() {
     if (items[1].revents) break;
     if (items[0].revents) answer();
   }
+  // Closing alone gives the name free only some time later, and the next handler could not start.
+  zmq_unbind(socket.get(), kEndpoint);
   socket.reset();
 }
 
@@ -103,7 +107,7 @@ Result<std::unique_ptr<ZapHandler>> ZapHandler::start(void* context, ZeromqRoute
   state->stop = UniqueFd(::eventfd(0, EFD_CLOEXEC));
   if (!state->stop) return tl::unexpected(errno_error("cannot create", "an event descriptor"));
   TRY_ASSIGN(state->socket, make_socket(context, ZMQ_REP));
-  if (zmq_bind(state->socket.get(), "inproc://zeromq.zap.01") != 0)
+  if (zmq_bind(state->socket.get(), kEndpoint) != 0)
     return tl::unexpected(zeromq_error("cannot start the authentication thread"));
   try {
     state->thread = std::thread(&State::run, state.get());
