@@ -230,7 +230,7 @@ def tokenizers(bench, text):
     for name, path in paths.items():
         sides = {"ours": lambda path=path: our_tokenizer(path, text)}
         if bench.has_peer:
-            sides["peer"] = lambda path=path: bench.peer("tokenize", path, "--text", text, "--steps", 5)
+            sides["peer"] = lambda path=path: bench.peer("tokenize", path, "--text", text, "--steps", 3)
         results = {"peer": [], **bench.alternate(name, sides)}
         bench.row(f"{name}, one core", "MB/s", median(results["ours"], "megabytes_per_second"), median(results["peer"], "megabytes_per_second"),
                   "higher", ("ratio", 1.0))
