@@ -66,7 +66,8 @@ Result<SortedJson> parse_header(std::string_view text, std::string_view source) 
     return header;
   } catch (const SortedJson::exception& error) {
     return fail(Code::kBadInput, std::string(source) +
-                                     ": the safetensors header is not valid JSON (" + error.what() +
+                                     ": the safetensors header is not valid JSON (" +
+                                     json_fault(error, text.size()) +
                                      "); the file is damaged or not a safetensors file");
   }
 }

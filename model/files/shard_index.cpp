@@ -34,8 +34,8 @@ Result<SortedJson> parse_index(std::string_view text, std::string_view source) {
                   std::string(source) + ": tensor \"" + twice + "\" stands twice in the index");
     return index;
   } catch (const SortedJson::exception& error) {
-    return fail(Code::kBadInput,
-                std::string(source) + ": not valid JSON (" + error.what() + "); fetch it again");
+    return fail(Code::kBadInput, std::string(source) + ": not valid JSON (" +
+                                     json_fault(error, text.size()) + "); fetch it again");
   }
 }
 

@@ -21,8 +21,8 @@ Result<Message> message_of(const Json& json, const std::string& where) {
   TRY_ASSIGN(message.role, json_get<std::string>(json, "role", where));
   TRY_ASSIGN(message.content, json_get<std::string>(json, "content", where));
   if (message.role != "system" && message.role != "user" && message.role != "assistant")
-    return fail(Code::kBadInput, where + ": the role \"" + message.role.substr(0, 64) +
-                                     "\" is none of system, user and assistant");
+    return fail(Code::kBadInput,
+                where + ": the role of a message is none of system, user and assistant");
   return message;
 }
 

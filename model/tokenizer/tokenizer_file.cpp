@@ -142,6 +142,9 @@ Result<TokenizerFile> parse_tokenizer_file(std::string_view text, std::string_vi
     TRY(read_decoder(part_of(json, "decoder"), source, file));
     TRY(check_tokenizer_file(file, source));
     return file;
+  } catch (const SortedJson::parse_error& error) {
+    return fail(Code::kBadInput,
+                std::string(source) + ": not valid JSON (" + json_fault(error, text.size()) + ")");
   } catch (const SortedJson::exception& error) {
     return fail(Code::kBadInput, std::string(source) +
                                      ": not a tokenizer.json that Freshet can read (" +

@@ -39,6 +39,17 @@ TEST(ParseJson, NamesItsSourceInEveryError) {
   }
 }
 
+TEST(ParseJson, SaysWhereAndQuotesNothing) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"{\"a\":secret}", "x: not valid JSON (at byte 6)"},
+      {"\"secret\xff\"", "x: not valid JSON (at byte 8)"},
+      {"{\"secret", "x: not valid JSON (it ends too early, after byte 8)"},
+      {"", "x: not valid JSON (it ends too early, after byte 0)"},
+      {"1e999999", "x: not valid JSON (a number in it is too large)"},
+  };
+  for (const auto& [text, error] : cases) EXPECT_EQ(parse_json(text, "x").error().what, error);
+}
+
 TEST(JsonGet, GivesWhatIsThereInItsType) {
   const Json object =
       parse_json(R"({"i":-3,"u":7,"f":1.5,"b":true,"s":"x","a":[1,2],"big":18446744073709551615})",

@@ -183,7 +183,7 @@ TEST(Rows, BadRowsAreNamedByFileAndLine) {
       {"{\"messages\":[1]}", "not an object"},
       {"{\"messages\":[{\"role\":\"user\"}]}", "no \"content\""},
       {"{\"messages\":[{\"role\":\"user\",\"content\":null}]}", "\"content\" has the wrong type"},
-      {"{\"messages\":[{\"role\":\"bishop\",\"content\":\"a\"}]}", "role \"bishop\""},
+      {"{\"messages\":[{\"role\":\"bishop\",\"content\":\"a\"}]}", "none of system, user"},
       {"{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}", "nothing to learn"},
       {"{\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"tool_calls\":[1]}]}",
        "tool_calls"},
@@ -198,6 +198,30 @@ TEST(Rows, BadRowsAreNamedByFileAndLine) {
   EXPECT_NE(
       error_of("{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}").find("chat template"),
       std::string::npos);
+}
+
+// Rows are private, and errors go to logs.
+TEST(Rows, NoErrorQuotesARow) {
+  const auto chat = ChatTemplate::parse(
+      {"{% for m in messages %}{% if m.role == 'system' %}"
+       "{{ raise_exception('no ' + m.content + ' here, ' + m['content']|upper) }}{% endif %}"
+       "{{ '[INST] ' + m.content + '[/INST]' + eos_token }}{% endfor %}",
+       "<s>", "</s>"},
+      "chat");
+  ASSERT_TRUE(chat) << chat.error().what;
+  for (const std::string row :
+       {"{\"text\":\"Dear diary \xFF\"}", "{\"text\":\"Dear diary",
+        "{\"text\":\"Dear diary\" diary}", "{\"text\":\"Dear diary\\q\"}", "{\"Dear\":diary}",
+        "{\"Dear diary\":1}", "{\"text\":[\"Dear diary\"]}", "{\"text\":7e77777777777}",
+        "{\"messages\":[{\"role\":\"Dear diary\",\"content\":\"a\"}]}",
+        "{\"messages\":[{\"role\":\"system\",\"content\":\"Dear diary\"}]}"}) {
+    const std::string error = error_of(row, chat);
+    EXPECT_TRUE(error.starts_with("a.jsonl, line 1: ")) << row << ": " << error;
+    for (const char* word : {"Dear", "diary", "DIARY", "7777"})
+      EXPECT_EQ(error.find(word), std::string::npos) << error;
+  }
+  EXPECT_EQ(error_of("{\"messages\":[{\"role\":\"system\",\"content\":\"Dear diary\"}]}", chat),
+            "a.jsonl, line 1: the chat template: no ... here, ...");
 }
 
 TEST(Rows, WhatATemplateRaisesNamesTheRow) {

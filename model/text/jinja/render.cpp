@@ -13,6 +13,22 @@ using Kind = Expression::Kind;
 
 tl::unexpected<Error> refuse(const std::string& what) { return fail(Code::kBadInput, what); }
 
+// What the template itself wrote of a text; people's words are private and stay out of errors.
+std::string own_words(const MarkedText& text) {
+  constexpr std::size_t kBytesMax = 256;
+  std::string words;
+  bool left_out = false;
+  for (std::size_t i = 0; i < text.chars.size() && words.size() < kBytesMax; ++i) {
+    const bool own = text.marks[i] == kTemplateMark;
+    if (own)
+      words += text.chars[i];
+    else if (!left_out)
+      words += "...";
+    left_out = !own;
+  }
+  return words;
+}
+
 std::size_t bytes_of(const Value& value) {
   std::size_t bytes = 16;
   if (value.text() != nullptr) bytes += value.text()->chars.size();
@@ -304,7 +320,7 @@ class Interpreter {
     }
     if (callee.kind == Kind::kName && callee.name == "raise_exception") {
       const MarkedText* why = arguments.empty() ? nullptr : arguments[0].text();
-      return refuse(why == nullptr ? "it refuses these messages" : why->chars);
+      return refuse(why == nullptr ? "it refuses these messages" : own_words(*why));
     }
     if (callee.kind == Kind::kName && callee.name == "namespace") {
       Dict dict{{kNamespace, Value(true)}};
