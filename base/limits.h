@@ -91,6 +91,9 @@ inline constexpr std::size_t kTokenizerStepsMax = 32;       // of a normaliser, 
 inline constexpr double kTokenizerGrowthMax = 64;           // times the text that a normaliser may make of it
 inline constexpr std::size_t kPatternBytesMax = 16 * kKiB;  // a regular expression of a file
 inline constexpr std::uint32_t kPatternStepsMax = 10'000'000, kPatternHeapKiBMax = 64 * 1024;  // of one match
+inline constexpr std::uint32_t kPatternStepsFree = 256;  // of a match at one place; more is paid from what the text gives:
+inline constexpr std::uint64_t kPatternStepsMin = 20'000, kPatternStepsPerByte = 200;
+inline constexpr std::int64_t kPatternMicrosMin = 250'000, kPatternMicrosPerByte = 20;  // of the processor, for one text
 inline constexpr std::size_t kLayersMax = 1024;
 inline constexpr std::size_t kEndIdsMax = 64;  // ids that end a text
 inline constexpr std::size_t kAdapterTargetsMax = 1024, kAdapterPatternsMax = 128;

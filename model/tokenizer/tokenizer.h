@@ -26,7 +26,8 @@ class Tokenizer {
   static Result<Tokenizer> make(TokenizerFile file, std::string_view source);
 
   // With `special`, the ids that the post-processor puts around a text (BOS for Llama) are there.
-  // Any bytes have ids; those that are not UTF-8 come back from decode() as they were.
+  // Any bytes have ids; those that are not UTF-8 come back from decode() as they were. Throws
+  // PatternRunsAway (pattern.h) where the file's patterns take far too long on the text.
   std::vector<TokenId> encode(std::string_view text, bool special) const;
 
   // What strangers wrote, inside a chat template: a special token's text in it is plain text.

@@ -83,10 +83,49 @@ TEST(Pattern, ReplacesAndKeepsBrokenBytes) {
 
 // Each of these would take longer than the test may if nothing bounded it.
 TEST(Pattern, GivesUpWhereMatchingHasNoEnd) {
-  const std::string text(60, 'a');
-  EXPECT_EQ(matches(compile("(a|a|aa)+b"), text), List{});
+  EXPECT_THROW(matches(compile("(q|q|qq)+[bc]"), std::string(60, 'q')), std::runtime_error);
   EXPECT_EQ(matches(compile("(a|b)+"), std::string(10'000, 'a')).size(), 1u);
-  EXPECT_LE(matches(compile("(a|b)+"), std::string(1'000'000, 'a')).size(), 1u);
+  EXPECT_THROW(matches(compile("(?:(?=(?:q|q){0,16}!)x|.)"), std::string(20'000, 'q')),
+               std::runtime_error)
+      << "each match is below every limit, all of them are not";
+  EXPECT_THROW(matches(compile("(?:q|q){0,16}[!?]"), std::string(20'000, 'q')), std::runtime_error)
+      << "nor without a match";
+}
+
+// What a pattern that runs away does not find would be silently other words.
+TEST(Pattern, NoLimitEndsASearchSilently) {
+  for (const std::size_t size : {1000u, 100'000u, 1'000'000u}) {
+    List found;
+    try {
+      found = matches(compile("(q|r)+|z"), std::string(size, 'q') + " z");
+    } catch (const std::runtime_error&) {
+      continue;
+    }
+    EXPECT_EQ(found, (List{std::string(size, 'q'), "z"})) << size;
+  }
+}
+
+TEST(Pattern, RunawaysAreRefusedWhenTheyAreRead) {
+  for (const char* expression : {R"((?:(?=(?:\p{L}|\p{L}){0,22}!)x|.))", R"((\s|\s)+[xy])",
+                                 "(.|.)+[!?]x?", R"((?:\p{N}|\p{N}|1)+[xy])"}) {
+    const auto pattern = Pattern::compile(expression);
+    ASSERT_FALSE(pattern) << expression;
+    EXPECT_NE(pattern.error().what.find("too many steps"), std::string::npos)
+        << pattern.error().what;
+  }
+}
+
+TEST(Pattern, LongPlainTextIsWithinTheLimits) {
+  std::string text;
+  List words;
+  for (int i = 0; i < 20'000; ++i) {
+    words.push_back((i == 0 ? "" : " ") + std::string(static_cast<std::size_t>(i % 40 + 1), 'q'));
+    text += words.back();
+  }
+  const std::string spaces(200'000, ' '), letters(200'000, 'w');
+  words.push_back(letters);
+  EXPECT_EQ(matches(compile(R"( ?\p{L}+|\s+(?!\S)|\s+)"), text + spaces + letters).size(),
+            words.size() + 1);
 }
 
 std::string random_text(Rng& rng) {
