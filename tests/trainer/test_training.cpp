@@ -9,6 +9,7 @@
 
 #include "base/rng.h"
 #include "tests/trainer/golden_model.h"
+#include "tests/trainer/random_model.h"
 #include "trainer/finetune.h"
 #include "trainer/training/batches.h"
 #include "trainer/training/mezo.h"
@@ -118,6 +119,42 @@ TEST(Training, LeavesTheFrozenFactorBitForBit) {
   const std::vector<float> start = initial_adapter(setting.layout, 5), tuned = setting.run(plan, walks(4, 60, 1)).state.adapter;
   EXPECT_EQ(gather(setting.layout, frozen, start), gather(setting.layout, frozen, tuned));
   EXPECT_NE(start, tuned);
+}
+
+// Scores of a hundred and more, as models with large biases of q and k have: backward makes the probabilities again from what was
+// kept, and they must be those that forward used.
+TEST(Training, BackwardFindsTheProbabilitiesOfForwardWhereScoresAreLarge) {
+  if (!kernels::multiplies_bf16()) GTEST_SKIP() << "this processor does not multiply bf16";
+  ModelConfig config;
+  config.vocab_size = config.hidden_size = config.intermediate_size = config.head_dim = 64;
+  config.layers = config.heads = config.kv_heads = 1;
+  config.max_positions = 64;
+  config.tied_embeddings = true;
+  const Transformer model = load_transformer(config, random_weights(config, Dtype::kBF16, 3, 0.9f), Precision::kBf16).value();
+  constexpr int kTime = 48, kDim = 64;
+  const Lora none;
+  const PassShape shape{1, kTime};
+  Workspace work(model, none, kTime, false);
+  work.rotary = make_rotary(config, kTime);
+  KeptLayer kept(model, kTime, none, 0, true);
+  Rng rng(2);
+  std::vector<float> x(kTime * kDim), room_q(x.size()), room_k(x.size());
+  for (float& value : x) value = static_cast<float>(rng.normal());
+  forward_block({model, none, shape, work, 0}, x.data(), &kept);
+  const float *q = kept.q.get(room_q.data()), *k = kept.k.get(room_k.data());
+  double highest = 0;
+  for (int t = 0; t < kTime; ++t) {
+    double sum = 0;
+    for (int j = 0; j <= t; ++j) {
+      double score = 0;
+      for (int d = 0; d < kDim; ++d) score += double{q[t * kDim + d]} * k[j * kDim + d];
+      score /= 8;  // the square root of kDim
+      highest = std::max(highest, std::fabs(score));
+      sum += std::exp(score - kept.log_sum[static_cast<std::size_t>(t)]);
+    }
+    EXPECT_NEAR(sum, 1, 1e-3) << "row " << t;
+  }
+  EXPECT_GT(highest, 50) << "the scores are too small to show anything";
 }
 
 TEST(Training, NoWorkIsDoneBelowTheLowestAdapter) {

@@ -1,7 +1,7 @@
 #pragma once
-// The innermost loops of a product, written once over the width of a vector. Each instruction set compiles this file in a
-// source of its own (tile_avx512.cpp, tile_avx2.cpp, tile_portable.cpp) under its own flags, and hands out one TileLoops.
-// No function of the standard library here: its inline copies would carry those flags to other processors.
+// The innermost loops of a product. They are written once over the width of a vector, in tile_loops.h, which each instruction set
+// compiles in a source of its own (tile_avx512.cpp, tile_avx2.cpp, tile_portable.cpp) under its own flags; each hands out one
+// TileLoops. No function of the standard library there: its inline copies would carry those flags to other processors.
 
 #include <cstdint>
 

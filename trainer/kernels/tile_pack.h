@@ -6,8 +6,10 @@
 namespace freshet::kernels {
 namespace {
 
+typedef std::uint32_t Unit __attribute__((may_alias));  // an f32, or two bf16 side by side
+
 // out[k * width + j] = from[j][k] for 32-bit units, j < rows, k < count.
-void transpose_units(const std::uint32_t* const* from, int rows, std::int64_t count, std::int64_t width, std::uint32_t* out) {
+void transpose_units(const Unit* const* from, int rows, std::int64_t count, std::int64_t width, std::uint32_t* out) {
   std::int64_t k = 0;
 #if defined(__AVX512F__)
   if (rows == 16)
@@ -62,9 +64,9 @@ void pack_by_output(const PackTask& task) {
       for (std::int64_t k = 0; k < (task.depth + per_unit - 1) / per_unit; ++k)
         std::memset(out + k * task.width + first, 0, static_cast<std::size_t>(group) * 4);
     if (valid <= 0) continue;
-    const std::uint32_t* from[kGroup];
+    const Unit* from[kGroup];
     if (as_stored) {
-      const auto* units = static_cast<const std::uint32_t*>(task.w.values);
+      const auto* units = static_cast<const Unit*>(task.w.values);
       for (int j = 0; j < valid; ++j) from[j] = units + (task.first + first + j) * task.w.columns / per_unit;
       transpose_units(from, valid, task.depth / per_unit, task.width, out + first);
       continue;
@@ -75,9 +77,9 @@ void pack_by_output(const PackTask& task) {
       const std::int64_t count = task.depth - k < kChunk ? task.depth - k : kChunk;
       for (int j = 0; j < valid; ++j) {
         read_row(task.w, task.first + first + j, k, count, rows[j]);
-        if (count % 2 == 1) rows[j][count < kChunk ? count : kChunk - 1] = count < kChunk ? 0.0f : rows[j][kChunk - 1];
+        if (count % 2 == 1) rows[j][count] = 0.0f;  // kChunk is even, so there is room
         if (task.bf16) to_bf16_loop((count + 1) / 2 * 2, rows[j], halves[j]);
-        from[j] = task.bf16 ? reinterpret_cast<const std::uint32_t*>(halves[j]) : reinterpret_cast<const std::uint32_t*>(rows[j]);
+        from[j] = task.bf16 ? reinterpret_cast<const Unit*>(halves[j]) : reinterpret_cast<const Unit*>(rows[j]);
       }
       transpose_units(from, valid, (count + per_unit - 1) / per_unit, task.width, out + k / per_unit * task.width + first);
     }

@@ -29,6 +29,7 @@ class Kept {
   void put(const float* values);  // nothing to do where `values` is already its own place
   // The values: in place where they are f32, else written to `scratch`.
   const float* get(float* scratch) const;
+  std::size_t count() const { return static_cast<std::size_t>(count_); }
 
  private:
   std::int64_t count_ = 0;

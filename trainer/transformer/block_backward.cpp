@@ -159,7 +159,7 @@ void backward_block(const BlockPass& pass, const float* x, const KeptLayer& kept
   Workspace& work = pass.work;
   const std::int64_t rows = pass.shape.rows();
   const std::size_t o = pass.model.fused_qkv() ? 1 : 3;
-  backward_mlp(pass, kept, kept.middle.get(work.middle.of(static_cast<std::size_t>(rows * config.hidden_size))), dx);
+  backward_mlp(pass, kept, kept.middle.get(work.middle.of(kept.middle.count())), dx);
   backward_linear(pass, kept, {o, kept.mixed.get(work.mixed.data()), dx, work.dmixed.data(), false});
   attend_backward(pass, kept);
   rotate_back(pass, config.heads, work.dq.data());

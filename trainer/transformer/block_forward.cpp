@@ -91,6 +91,17 @@ void attend(const BlockPass& pass, const Heads& heads, float* log_sum) {
   }
 }
 
+// What the heads see is rounded where products are made of bf16, so that backward, which finds it rounded, makes the same
+// probabilities again, however large the scores.
+void round_rows(const BlockPass& pass, std::int64_t columns, float* values) {
+  if (!pass.model.bf16_products()) return;
+  std::uint16_t* halves = pass.work.halves.data();
+  over_rows(pass.shape.rows(), [&](std::int64_t first, std::int64_t some) {
+    kernels::to_bf16(some * columns, values + first * columns, halves + first * columns);
+    kernels::from_bf16(some * columns, halves + first * columns, values + first * columns);
+  });
+}
+
 }  // namespace
 
 float* attention_room(const kernels::AttentionShape& shape) {
@@ -247,6 +258,9 @@ void forward_block(const BlockPass& pass, float* x, KeptLayer* kept) {
   }
   rotate_rows(pass, config.heads, heads.q);
   rotate_rows(pass, config.kv_heads, heads.k);
+  round_rows(pass, wide, heads.q);
+  round_rows(pass, std::int64_t{config.kv_heads} * config.head_dim, heads.k);
+  round_rows(pass, std::int64_t{config.kv_heads} * config.head_dim, heads.v);
   set_first_seen(pass);
   attend(pass, heads, kept ? kept->log_sum.data() : spare + 2 * rows);
   if (kept) {
