@@ -71,15 +71,24 @@ function(freshet_test name)
     "FRESHET_BIN=${CMAKE_BINARY_DIR}/bin;OMP_WAIT_POLICY=passive;OMP_NUM_THREADS=1;ASAN_OPTIONS=detect_leaks=1;UBSAN_OPTIONS=print_stacktrace=1")
 endfunction()
 
-# A fuzz target is one file with LLVMFuzzerTestOneInput. With -DFRESHET_FUZZ=ON (clang) it is a libFuzzer program.
-# Otherwise tests/fuzz/replay_main.cpp drives it with mutated seeds for a few seconds as an ordinary ctest.
+# A fuzz target is one file with LLVMFuzzerTestOneInput. With -DFRESHET_FUZZ=ON (clang) it is a libFuzzer program. With
+# sanitizers tests/fuzz/replay_main.cpp drives it with mutated seeds for a few seconds as an ordinary ctest. Without either
+# it would see little, and is not built.
 function(freshet_fuzz name)
   cmake_parse_arguments(FUZZ "" "" "SOURCES;LINK" ${ARGN})
+  if(NOT FRESHET_FUZZ AND NOT FRESHET_SANITIZE)
+    return()
+  endif()
   if(FRESHET_FUZZ)
     add_executable(fuzz_${name} ${FUZZ_SOURCES})
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   else()
-    add_executable(fuzz_${name} ${FUZZ_SOURCES} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cpp)
+    if(NOT TARGET freshet_fuzz_replay)
+      add_library(freshet_fuzz_replay OBJECT ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cpp)
+      target_include_directories(freshet_fuzz_replay PRIVATE ${CMAKE_SOURCE_DIR})
+      target_link_libraries(freshet_fuzz_replay PRIVATE freshet_base)
+    endif()
+    add_executable(fuzz_${name} ${FUZZ_SOURCES} $<TARGET_OBJECTS:freshet_fuzz_replay>)
   endif()
   target_link_libraries(fuzz_${name} PRIVATE ${FUZZ_LINK})
   set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
