@@ -180,6 +180,28 @@ TEST(ChatTemplate, WorkIsBounded) {
   EXPECT_NE(loops->render(many).error().what.find("too m"), std::string::npos);
 }
 
+TEST(ChatTemplate, TextThatIsOnlyLookedAtCosts) {
+  std::vector<Message> many(100, {"assistant", "x"});
+  many[0].content = std::string(64 * 1024, 'x');
+  for (const char* look :
+       {"many|length", "'y' in many", "many == many", "many.startswith(many)", "many is eq(many)",
+        "many.replace('y', 'z') is string", "many in [many]"}) {
+    std::string expression = look;
+    for (std::size_t at; (at = expression.find("many")) != std::string::npos;)
+      expression.replace(at, 4, "messages[0].content");
+    const std::string looks = "{% if " + expression + " %}{% endif %}";
+    auto once = chat_of(around(looks));
+    ASSERT_TRUE(once) << once.error().what;
+    EXPECT_TRUE(once->render(many)) << look;
+    auto often = chat_of(around("{% for a in messages %}{% for b in messages %}" + looks +
+                                "{% endfor %}{% endfor %}"));
+    ASSERT_TRUE(often) << often.error().what;
+    const auto printed = often->render(many);
+    ASSERT_FALSE(printed) << look;
+    EXPECT_NE(printed.error().what.find("too m"), std::string::npos) << printed.error().what;
+  }
+}
+
 TEST(ChatTemplate, NothingHoldsItself) {
   EXPECT_NE(error_of(around("{% set n = namespace(x=1) %}{% set n.x = [n] %}")), "");
   EXPECT_NE(error_of(around("{% set n = namespace(x=1) %}{% set n.x = n %}")), "");

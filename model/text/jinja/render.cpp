@@ -13,32 +13,6 @@ using Kind = Expression::Kind;
 
 tl::unexpected<Error> refuse(const std::string& what) { return fail(Code::kBadInput, what); }
 
-// What the template itself wrote of a text; people's words are private and stay out of errors.
-std::string own_words(const MarkedText& text) {
-  constexpr std::size_t kBytesMax = 256;
-  std::string words;
-  bool left_out = false;
-  for (std::size_t i = 0; i < text.chars.size() && words.size() < kBytesMax; ++i) {
-    const bool own = text.marks[i] == kTemplateMark;
-    if (own)
-      words += text.chars[i];
-    else if (!left_out)
-      words += "...";
-    left_out = !own;
-  }
-  return words;
-}
-
-std::size_t bytes_of(const Value& value) {
-  std::size_t bytes = 16;
-  if (value.text() != nullptr) bytes += value.text()->chars.size();
-  if (value.list() != nullptr)
-    for (const Value& item : *value.list()) bytes += bytes_of(item);
-  if (value.dict() != nullptr)
-    for (const auto& [key, item] : *value.dict()) bytes += key.size() + bytes_of(item);
-  return bytes;
-}
-
 class Interpreter {
  public:
   explicit Interpreter(Dict variables) {
@@ -70,9 +44,25 @@ class Interpreter {
   MarkedText output;
 
  private:
-  Result<void> step() {
-    if (steps_left_-- == 0) return refuse("it takes too many steps");
+  Result<void> step(std::size_t steps = 1) {
+    if (steps > steps_left_) return refuse("it takes too many steps");
+    steps_left_ -= steps;
     return {};
+  }
+
+  // What may go over all of a text costs as many steps as that takes.
+  Result<void> look_at(const Value& value) {
+    return value.text() == nullptr ? Result<void>() : step(value.text()->chars.size() / 64);
+  }
+  Result<void> look_at(const std::vector<Value>& values) {
+    for (const Value& value : values) TRY(look_at(value));
+    return {};
+  }
+  // For "in", which compares a list's items one by one.
+  Result<void> look_through(const Value& hay, const Value& needle) {
+    if (hay.list() == nullptr) return {};
+    const std::size_t each = needle.text() == nullptr ? 0 : needle.text()->chars.size();
+    return step(hay.list()->size() * (each + 8) / 64);
   }
 
   Result<void> pay(std::size_t bytes) {
@@ -211,6 +201,7 @@ class Interpreter {
 
   // A node whose parts are all wanted, from their values.
   Result<Value> combine(const Expression& expression, std::vector<Value>& values) {
+    TRY(look_at(values));
     switch (expression.kind) {
       case Kind::kSubscript: return item_of(values[0], values[1]);
       case Kind::kSlice: return slice(values);
@@ -315,6 +306,8 @@ class Interpreter {
     if (callee.kind == Kind::kAttribute) {
       TRY_ASSIGN(const Value of, evaluate(callee.parts[0]));
       TRY(check_places(expression));
+      TRY(look_at(of));
+      TRY(look_at(arguments));
       TRY_ASSIGN(Value made, called(of, callee.name, arguments));
       return paid(std::move(made));
     }
@@ -341,9 +334,12 @@ class Interpreter {
     if (name == "or" && left.truth()) return left;
     TRY_ASSIGN(Value right, evaluate(expression.parts[1]));
     if (name == "and" || name == "or") return right;
+    TRY(look_at(left));
+    TRY(look_at(right));
     if (name == "==") return Value(left.equals(right));
     if (name == "!=") return Value(!left.equals(right));
     if (name == "in" || name == "not in") {
+      TRY(look_through(right, left));
       TRY_ASSIGN(const bool found, contains(right, left));
       return Value(found == (name == "in"));
     }

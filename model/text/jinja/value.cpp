@@ -75,6 +75,31 @@ std::string_view type_name(const Value& value) {
   return kNames[value.held.index()];
 }
 
+std::string own_words(const MarkedText& text) {
+  constexpr std::size_t kBytesMax = 256;
+  std::string words;
+  bool left_out = false;
+  for (std::size_t i = 0; i < text.chars.size() && words.size() < kBytesMax; ++i) {
+    const bool own = text.marks[i] == kTemplateMark;
+    if (own)
+      words += text.chars[i];
+    else if (!left_out)
+      words += "...";
+    left_out = !own;
+  }
+  return words;
+}
+
+std::size_t bytes_of(const Value& value) {
+  std::size_t bytes = 16;
+  if (value.text() != nullptr) bytes += value.text()->chars.size();
+  if (value.list() != nullptr)
+    for (const Value& item : *value.list()) bytes += bytes_of(item);
+  if (value.dict() != nullptr)
+    for (const auto& [key, item] : *value.dict()) bytes += key.size() + bytes_of(item);
+  return bytes;
+}
+
 MarkedText stripped(const MarkedText& text, bool left, bool right, std::string_view of) {
   std::string_view rest = text.chars;
   std::size_t first = 0;

@@ -61,6 +61,11 @@ struct Value {
 
 std::string_view type_name(const Value& value);
 
+std::size_t bytes_of(const Value& value);  // of all that it holds, about
+
+// What the template itself wrote of a text; people's words are private and stay out of errors.
+std::string own_words(const MarkedText& text);
+
 // Python's str.strip() with no argument, or with the characters of `of`.
 MarkedText stripped(const MarkedText& text, bool left, bool right, std::string_view of = {});
 
