@@ -1,9 +1,9 @@
 #include "trainer/transformer/large_pages.h"
 
-#include <unistd.h>
-
 #include <cstring>
 #include <vector>
+
+#include "trainer/transformer/free_memory.h"
 
 namespace freshet {
 namespace {
@@ -71,10 +71,7 @@ void move_to_large_pages(Transformer& model) {
 }
 
 bool has_room_for_copy(const Transformer& model) {
-  const long pages = ::sysconf(_SC_AVPHYS_PAGES), bytes = ::sysconf(_SC_PAGESIZE);
-  return pages > 0 && bytes > 0 &&
-         matrix_bytes(model) <=
-             static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(bytes) / 2;
+  return matrix_bytes(model) <= free_memory() / 2;
 }
 
 }  // namespace freshet
