@@ -138,7 +138,8 @@ Result<Finetuned> distill(const Transformer& student, const TeacherModel& teache
       return fail(Code::kBadInput, "the loss is no number at step " + std::to_string(step) + ": lower the learning rate");
     (step == 0 ? result.first_loss : result.last_loss) = loss;
     if (plan.steps == 1) result.last_loss = loss;
-    optimizer.step(plan.lr, gradient, result.adapter);
+    if (!std::isfinite(optimizer.step(plan.lr, gradient, result.adapter)))
+      return fail(Code::kBadInput, "the gradient is no number at step " + std::to_string(step) + ": lower the learning rate");
     if (step_done) step_done(step + 1, plan.steps);
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include "base/check.h"
 #include "trainer/kernels/few_rows.h"
@@ -21,7 +22,11 @@ struct Buffer {
       std::free(bytes);
       size = (wanted + 4095) / 4096 * 4096;
       bytes = std::aligned_alloc(4096, size);
-      CHECK(bytes != nullptr, "no memory for a panel of {} bytes", size);
+      CHECK(bytes != nullptr || !omp_in_parallel(), "no memory for a panel of {} bytes", size);
+      if (bytes == nullptr) {
+        size = 0;
+        throw std::bad_alloc();
+      }
     }
     return bytes;
   }
@@ -122,7 +127,6 @@ void multiply(const Product& product) {
   const std::int64_t depth = product.w_by_input ? product.w.rows : product.w.columns;
   CHECK(product.x.columns == depth && (product.x.f32 || product.x.bf16), "{} columns of x, depth {}", product.x.columns, depth);
   CHECK(product.x.bf16 == nullptr || multiplies_bf16());
-  CHECK(product.x.f32 != nullptr || product.x.bf16 != nullptr);
   if (product.x.rows == 0) return;
   if (product.x.rows < kFewRows) return product.w_by_input ? multiply_few_by_input(product) : multiply_few({&product, 1});
   multiply_panels(product);

@@ -12,7 +12,7 @@
 
 namespace freshet {
 
-// to = from + factor * signs(seed, direction), over the entries of `phase` alone; elsewhere to = from.
+// to = from + factor * signs(seed, direction), over the factors A where `a` and B where `b`; elsewhere to = from.
 void move_along(const Layout& whole, bool a, bool b, std::uint64_t seed, std::uint64_t direction, float factor,
                 const std::vector<float>& from, std::vector<float>& to);
 

@@ -28,6 +28,7 @@ double OptimizerState::step(float rate, std::vector<float>& gradient, std::vecto
   for (const Run& run : trained_)
     for (std::size_t i = run.offset; i < run.offset + run.size; ++i) square += double{gradient[i]} * gradient[i];
   const double norm = std::sqrt(square);
+  if (!std::isfinite(norm)) return norm;
   ++steps;
   const float factor = plan_.clip > 0 && norm > plan_.clip ? static_cast<float>(plan_.clip / norm) : 1.0f;
   for (const Run& run : trained_) {

@@ -12,7 +12,7 @@ class OptimizerState {
  public:
   OptimizerState(const Layout& layout, const TrainPlan& plan);
 
-  // The gradient's norm over the trained factors, before it is clipped.
+  // The gradient's norm over the trained factors, before it is clipped. Nothing changes where it is not finite.
   double step(float rate, std::vector<float>& gradient, std::vector<float>& values);
 
   std::int64_t steps = 0;

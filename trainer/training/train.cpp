@@ -32,7 +32,7 @@ class Training {
       optimizer_.second = state.second;
     }
     for (int i = 0; i < state.step; ++i) direction_of(i);
-    if (plan.mezo_seeds > 0 && state.directions.empty()) state.directions.assign(static_cast<std::size_t>(plan.mezo_seeds), 0.0);
+    if (plan.mezo_seeds > 0 && state.step == 0) state.directions.assign(static_cast<std::size_t>(plan.mezo_seeds), 0.0);
   }
 
   Result<void> open(const TrainHooks& hooks) {
@@ -47,10 +47,10 @@ class Training {
     return {};
   }
 
-  // The mean loss before the step.
-  float step(const TokenBatch& batch) {
+  // The mean loss before the step. An error leaves the adapter as it was, but for MeZO's, whose state stays.
+  Result<float> step(const TokenBatch& batch) {
     const float rate = rate_at(plan_, state_.step);
-    const float loss = plan_.gradient == Gradient::kBackward ? backward_step(batch, rate) : mezo_step(batch, rate);
+    TRY_ASSIGN(const float loss, plan_.gradient == Gradient::kBackward ? backward_step(batch, rate) : mezo_step(batch, rate));
     ++state_.step;
     state_.losses.push_back(loss);
     return loss;
@@ -73,11 +73,16 @@ class Training {
     return sum;
   }
 
-  float backward_step(const TokenBatch& batch, float rate) {
+  tl::unexpected<Error> no_number(const std::string& what) const {
+    return fail(Code::kBadInput, what + " is no number at step " + std::to_string(state_.step + 1) + ": lower the learning rate");
+  }
+
+  Result<float> backward_step(const TokenBatch& batch, float rate) {
     const auto count = static_cast<double>(std::max<std::int64_t>(1, targets_of(batch)));
     std::fill(gradient_.begin(), gradient_.end(), 0.0f);
     const double sum = loss_of(batch, static_cast<float>(1 / count));
-    if (std::isfinite(sum)) optimizer_.step(rate, gradient_, values_);
+    if (!std::isfinite(sum)) return no_number("the loss");
+    if (!std::isfinite(optimizer_.step(rate, gradient_, values_))) return no_number("the gradient");
     return static_cast<float>(sum / count);
   }
 
@@ -85,7 +90,7 @@ class Training {
     return plan_.mezo_seeds > 0 ? directions_.below(static_cast<std::uint64_t>(plan_.mezo_seeds)) : static_cast<std::uint64_t>(step);
   }
 
-  float mezo_step(const TokenBatch& batch, float rate) {
+  Result<float> mezo_step(const TokenBatch& batch, float rate) {
     const auto count = static_cast<double>(std::max<std::int64_t>(1, targets_of(batch)));
     const std::uint64_t direction = direction_of(state_.step);
     const auto along = [&](float factor) {
@@ -95,6 +100,7 @@ class Training {
     const double plus = loss_of(batch, 0) / count;
     along(-plan_.mezo_step);
     const double minus = loss_of(batch, 0) / count;
+    if (!std::isfinite(plus) || !std::isfinite(minus)) return no_number("the loss");
     const double slope = (plus - minus) / (2.0 * static_cast<double>(plan_.mezo_step));
     along(static_cast<float>(-static_cast<double>(rate) * slope));
     state_.adapter = values_;
@@ -119,7 +125,9 @@ Result<void> check_start(const TrainPlan& plan, const Layout& layout, const Trai
   if (start.adapter.size() != layout.size)
     return fail(Code::kBadInput, "the adapter has " + std::to_string(start.adapter.size()) + " values, but this model at this rank needs " +
                                      std::to_string(layout.size));
-  if (start.step < 0 || start.step > plan.base.steps || (start.step > 0 && (start.first.size() != moments || start.second.size() != moments)))
+  const std::size_t directions = plan.gradient == Gradient::kMezo ? static_cast<std::size_t>(plan.mezo_seeds) : 0;
+  const bool of_this = start.first.size() == moments && start.second.size() == moments && start.directions.size() == directions;
+  if (start.step < 0 || start.step > plan.base.steps || (start.step > 0 && !of_this))
     return fail(Code::kBadInput, "the saved state is not of this training; start without --resume");
   return {};
 }
@@ -148,9 +156,7 @@ Result<Trained> train(const Transformer& model, const TrainPlan& plan, const Lay
   TRY(training.open(hooks));
   while (state.step < plan.base.steps) {
     const TokenBatch batch = batches.next();
-    const float loss = training.step(batch);
-    if (!std::isfinite(loss))
-      return fail(Code::kBadInput, "the loss is no number at step " + std::to_string(state.step) + ": lower the learning rate");
+    TRY_ASSIGN(const float loss, training.step(batch));
     result.tokens += inputs_of(batch);
     if (result.first_step_seconds == 0) result.first_step_seconds = seconds_since(begun);
     if (hooks.step_done) hooks.step_done(state.step, plan.base.steps, loss);

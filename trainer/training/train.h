@@ -37,7 +37,7 @@ struct Trained {
 };
 
 // `start` empty (step 0, adapter of layout.size). kBadInput for a text that does not do, a state that is not of this plan, a
-// loss that is no number (says what to lower).
+// loss or gradient that is no number (says what to lower); such a step is never saved.
 Result<Trained> train(const Transformer& model, const TrainPlan& plan, const Layout& layout, TrainState start, const TokenStream& text,
                       const TrainHooks& hooks);
 
