@@ -6,6 +6,11 @@
 #include "trainer/training/train.h"
 
 namespace freshet {
+namespace {
+
+constexpr int kTrainedRows = 4096;  // of one pass: what a campaign asks for is cut up, so that it fits a machine
+
+}  // namespace
 
 Result<Finetuned> finetune(const Transformer& model, const FinetunePlan& plan, const std::vector<float>& adapter,
                            const TokenStream& text, const StepDone& step_done) {
@@ -14,6 +19,7 @@ Result<Finetuned> finetune(const Transformer& model, const FinetunePlan& plan, c
   start.adapter = adapter.empty() ? initial_adapter(layout, plan.seed) : adapter;
   TrainPlan whole;
   whole.base = plan;
+  whole.micro_batch = std::clamp(kTrainedRows / std::max(plan.window, 1), 1, std::max(plan.batch, 1));
   TrainHooks hooks;
   if (step_done) hooks.step_done = [&](int done, int total, float) { step_done(done, total); };
   TRY_ASSIGN(Trained trained, train(model, whole, layout, std::move(start), text, hooks));
@@ -27,10 +33,15 @@ Result<Finetuned> finetune(const Transformer& model, const FinetunePlan& plan, c
   return result;
 }
 
+EvaluationRoom room_of(const TrainPlan& plan) {
+  const EvaluationRoom most;
+  const std::int64_t sequences = plan.micro_batch > 0 ? std::min(plan.micro_batch, plan.base.batch) : plan.base.batch;
+  return {std::min(most.rows_max, sequences * plan.base.window), std::min<std::int64_t>(most.head_rows, plan.head_rows)};
+}
+
 Result<Evaluation> evaluate(const Transformer& model, const AdapterSpec& spec, const std::vector<float>& adapter,
                             std::span<const TokenId> tokens, std::uint64_t bytes, int window, const StepDone& step_done,
-                            std::span<const std::uint8_t> counts) {
-  constexpr std::size_t kRowsAtATime = 2048;
+                            std::span<const std::uint8_t> counts, const EvaluationRoom& room) {
   if (tokens.size() < 2) return fail(Code::kBadInput, "nothing to measure: the text has fewer than two tokens");
   if (window < 1 || window > model.config.max_positions)
     return fail(Code::kBadInput, "a window of " + std::to_string(window) + " tokens does not fit the model's " +
@@ -41,8 +52,8 @@ Result<Evaluation> evaluate(const Transformer& model, const AdapterSpec& spec, c
                                      " values, the layout " + std::to_string(layout.size));
   const Lora lora = adapter.empty() ? Lora() : Lora(model.config, layout, adapter.data(), nullptr, false, false);
   const std::size_t total = tokens.size() - 1, wide = std::min(static_cast<std::size_t>(window), total);
-  const std::size_t rows_max = std::clamp<std::size_t>(kRowsAtATime / wide, 1, 8);
-  Pass pass(model, lora, {.rows_max = static_cast<std::int64_t>(rows_max * wide), .head_rows = 256});
+  const std::size_t rows_max = std::clamp<std::size_t>(static_cast<std::size_t>(room.rows_max) / wide, 1, 8);
+  Pass pass(model, lora, {.rows_max = static_cast<std::int64_t>(rows_max * wide), .head_rows = room.head_rows});
   Evaluation result;
   for (std::size_t at = 0; at < total;) {
     const std::size_t left = total - at;

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "model/language_model.h"
+#include "trainer/training/train_plan.h"
 #include "trainer/transformer/transformer.h"
 
 namespace freshet {
@@ -28,10 +29,17 @@ struct TeacherModel {
 Result<Finetuned> distill(const Transformer& student, const TeacherModel& teacher, const DistillPlan& plan, const TokenStream& text,
                           const StepDone& step_done);
 
+// How much of a text is measured at a time: memory against speed.
+struct EvaluationRoom {
+  std::int64_t rows_max = 2048;  // tokens of a pass; one window at least, eight at most
+  std::int64_t head_rows = 256;  // logits that exist at a time
+};
+EvaluationRoom room_of(const TrainPlan& plan);  // no more than the passes of such a training take
+
 // Sum of losses over `tokens` in windows of `window`, each seeing only itself; of those that count where `counts` (by token) is not
 // empty. kBadInput for no whole token to predict.
 Result<Evaluation> evaluate(const Transformer& model, const AdapterSpec& spec, const std::vector<float>& adapter,
                             std::span<const TokenId> tokens, std::uint64_t bytes, int window, const StepDone& step_done,
-                            std::span<const std::uint8_t> counts = {});
+                            std::span<const std::uint8_t> counts = {}, const EvaluationRoom& room = {});
 
 }  // namespace freshet

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "tests/trainer/random_model.h"
+#include "trainer/finetune.h"
 #include "trainer/training/train.h"
 
 namespace freshet {
@@ -97,6 +98,83 @@ TEST(MemoryPlan, PredictsTheHighestResidentSizeWithinFifteenInAHundred) {
     EXPECT_LT(ratio, 1.15) << static_cast<int>(one.precision) << " recompute " << one.recompute << " peak " << peak;
     EXPECT_GT(ratio, 0.95) << static_cast<int>(one.precision) << " recompute " << one.recompute << " peak " << peak;
   }
+}
+
+TokenStream random_text(std::size_t count) {
+  TokenStream text;
+  Rng rng(5);
+  std::vector<TokenId> ids(count);
+  for (TokenId& id : ids) id = static_cast<TokenId>(rng.below(6000));
+  text.append(ids, {}, ids.size());
+  return text;
+}
+
+bool measures_memory() {
+#if defined(__SANITIZE_ADDRESS__)
+  return false;  // the sanitizer's own memory counts too
+#else
+  return reset_peak();
+#endif
+}
+
+// The highest resident size of `work`.
+template <class Work>
+std::uint64_t peak_of(const Work& work) {
+  EXPECT_TRUE(reset_peak());
+  work();
+  return peak_bytes();
+}
+
+TEST(MemoryPlan, MeasuringTakesNoMoreThanTheTrainingWasSaidToTake) {
+  if (!measures_memory()) GTEST_SKIP() << "no peak to be measured here";
+  const ModelConfig config = shape(Architecture::kLlama);
+  TrainPlan plan = plan_of(8, 256);
+  plan.micro_batch = 1;
+  plan.recompute = true;
+  plan.head_rows = 16;
+  const Layout layout = adapter_layout(config, plan.base.adapter).value();
+  const Transformer model = load_transformer(config, random_weights(config, Dtype::kBF16, 3), Precision::kBf16).value();
+  const TokenStream text = random_text(2100);
+  const std::vector<float> adapter = initial_adapter(layout, 1);
+  const MemoryAsk ask{config, Precision::kBf16, true, plan, layout, 2, 0, resident_bytes(), true};
+  const std::uint64_t predicted = predicted_bytes(ask, Precision::kBf16, plan);
+  const auto measure = [&](const EvaluationRoom& room) {
+    return peak_of([&] { ASSERT_TRUE(evaluate(model, plan.base.adapter, adapter, text.ids, text.bytes, 256, {}, {}, room)); });
+  };
+  EXPECT_LE(measure(room_of(plan)), predicted);
+  EXPECT_GT(measure({}), predicted);
+}
+
+TEST(MemoryPlan, CountsTheFilesOwnBytesWhileItIsLoaded) {
+  if (!measures_memory()) GTEST_SKIP() << "no peak to be measured here";
+  ModelConfig config = shape(Architecture::kLlama);
+  config.vocab_size = 60'000;
+  config.layers = 1;
+  const TrainPlan plan = plan_of(1, 8);
+  const Layout layout = adapter_layout(config, plan.base.adapter).value();
+  const auto weights = random_weights(config, Dtype::kF32, 3);
+  const MemoryAsk ask{config, Precision::kBf16, true, plan, layout, 2, 0, resident_bytes(), false, 4};
+  const std::uint64_t predicted = predicted_bytes(ask, Precision::kBf16, plan);
+  const std::uint64_t peak = peak_of([&] { ASSERT_TRUE(load_transformer(config, weights, Precision::kBf16)); });
+  EXPECT_GE(predicted, peak);
+  EXPECT_LT(static_cast<double>(predicted), 1.25 * static_cast<double>(peak));  // the pass is counted, which comes later
+}
+
+TEST(MemoryPlan, ACampaignsBatchIsCutIntoPassesThatFit) {
+  if (!measures_memory()) GTEST_SKIP() << "no peak to be measured here";
+  ModelConfig config = shape(Architecture::kLlama);
+  config.layers = 2;
+  TrainPlan plan = plan_of(96, 128);
+  const Layout layout = adapter_layout(config, plan.base.adapter).value();
+  const Transformer model = load_transformer(config, random_weights(config, Dtype::kBF16, 3), Precision::kBf16).value();
+  const MemoryAsk ask{config, Precision::kBf16, true, plan, layout, 2, 0, resident_bytes(), true};
+  const std::uint64_t whole = predicted_bytes(ask, Precision::kBf16, plan);
+  plan.micro_batch = 32;
+  const std::uint64_t parts = predicted_bytes(ask, Precision::kBf16, plan);
+  const TokenStream text = random_text(20'000);
+  const std::uint64_t peak = peak_of([&] { ASSERT_TRUE(finetune(model, plan.base, {}, text, {})); });
+  EXPECT_LT(static_cast<double>(peak), 1.1 * static_cast<double>(parts));
+  EXPECT_LT(static_cast<double>(peak), 0.7 * static_cast<double>(whole));
 }
 
 TEST(MemoryPlan, GivesUpTimeBeforeBitsAndSaysSo) {

@@ -57,7 +57,7 @@ std::int64_t weight_bytes(const MemoryAsk& ask, Precision precision) {
     largest = std::max(largest, weight.shape[0] * weight.shape[1]);
   }
   const bool converted = !ask.file_in_form || precision != ask.precision;
-  return bytes + (converted ? 2 * largest : 0);  // one tensor of the file beside what it becomes
+  return bytes + (converted ? static_cast<std::int64_t>(ask.file_entry_bytes * static_cast<double>(largest)) : 0);  // one tensor of the file beside what it becomes
 }
 
 std::int64_t rank_max(const Layout& layout) {

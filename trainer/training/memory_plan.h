@@ -21,6 +21,7 @@ struct MemoryAsk {
   std::uint64_t bytes_max = 0;      // 0: no limit
   std::uint64_t process_bytes = 0;  // resident before the model is loaded
   bool file_in_form = true;         // the file holds its matrices in the wanted precision, so they stay where it is mapped
+  double file_entry_bytes = 2;      // of an entry of a matrix that does not stay there, while it is read
 };
 
 struct MemoryChoice {
