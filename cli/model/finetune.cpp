@@ -84,8 +84,9 @@ Result<std::optional<double>> measure(const Job& job, const Transformer& model,
   std::vector<std::uint8_t> counts = text.counts;
   counts.resize(text.size(), 1);
   for (const std::size_t start : text.starts) counts[start] = 0;
-  TRY_ASSIGN(const Evaluation found, evaluate(model, job.task.plan.base.adapter, adapter, text.ids,
-                                              text.bytes, job.task.plan.base.window, {}, counts));
+  TRY_ASSIGN(const Evaluation found,
+             evaluate(model, job.task.plan.base.adapter, adapter, text.ids, text.bytes,
+                      job.task.plan.base.window, {}, counts, room_of(job.task.plan)));
   return std::optional<double>(found.bits_per_byte());
 }
 
@@ -227,6 +228,7 @@ Result<void> run(const FinetuneFlags& flags, const StopSignal& stop) {
              choose_means(base, flags, saved ? &saved->terms : nullptr, threads, task));
   Job job{flags, stop, std::move(base), std::move(task), std::move(means), threads, output};
   TRY(stopped(job));
+  output.forget_saved();
   TRY_ASSIGN(const Outcome outcome, run_job(job, std::move(saved)));
   const TrainPlan& plan = job.task.plan;
   const bool directions = plan.gradient == Gradient::kMezo && plan.mezo_seeds > 0;

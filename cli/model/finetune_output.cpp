@@ -1,6 +1,9 @@
 #include "cli/model/finetune_output.h"
 
-#include <algorithm>
+#include <signal.h>
+
+#include <cerrno>
+#include <charconv>
 
 #include "base/json.h"
 #include "model/files/output_folder.h"
@@ -10,9 +13,29 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_number(std::string_view text) {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+// Whether `text` is the number of a process that is no more.
+bool names_ended_process(std::string_view text) {
+  pid_t process = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), process);
+  return error == std::errc{} && end == text.data() + text.size() && process > 0 &&
+         ::kill(process, 0) != 0 && errno == ESRCH;
+}
+
+// Whether all that stands there is what a fine-tuning writes.
+bool is_unfinished_adapter(const Path& folder) {
+  std::error_code error;
+  if (fs::symlink_status(folder, error).type() != fs::file_type::directory) return false;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (name.rfind("adapter_", 0) != 0 && name.rfind("directions.json", 0) != 0) return false;
+    if (at->symlink_status(error).type() != fs::file_type::regular) return false;
+  }
+  return !error;
+}
+
+bool is_file(const Path& path) {
+  std::error_code ignored;
+  return fs::symlink_status(path, ignored).type() == fs::file_type::regular;
 }
 
 }  // namespace
@@ -28,8 +51,12 @@ Result<FinetuneOutput> FinetuneOutput::open(const Path& asked, bool resume, bool
     return fail(Code::kRefused, output.state_.string() +
                                     " holds a training that was broken off; go on with it "
                                     "(--resume) or start anew (--force)");
-  fs::remove(output.state_, ignored);
   return output;
+}
+
+void FinetuneOutput::forget_saved() const {
+  std::error_code ignored;
+  if (replace_ && !resume_) fs::remove(state_, ignored);
 }
 
 Result<std::optional<Checkpoint>> FinetuneOutput::take_saved() const {
@@ -67,10 +94,13 @@ void FinetuneOutput::remove_leftovers() const {
   std::vector<Path> found;
   for (fs::directory_iterator at(parent, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename().string();
-    for (const std::string& begin :
-         {folder_.filename().string() + ".tmp", state_.filename().string() + ".tmp"})
-      if (name.rfind(begin, 0) == 0 && is_number(std::string_view(name).substr(begin.size())))
-        found.push_back(at->path());
+    const auto of_ended = [&](const std::string& begin) {
+      return name.rfind(begin, 0) == 0 &&
+             names_ended_process(std::string_view(name).substr(begin.size()));
+    };
+    if ((of_ended(folder_.filename().string() + ".tmp") && is_unfinished_adapter(at->path())) ||
+        (of_ended(state_.filename().string() + ".tmp") && is_file(at->path())))
+      found.push_back(at->path());
   }
   for (const Path& path : found) fs::remove_all(path, ignored);
 }

@@ -21,6 +21,10 @@ class FinetuneOutput {
   // there is none.
   Result<std::optional<Checkpoint>> take_saved() const;
 
+  // Forgets the training that was broken off here and is not gone on with, where `replace` was said:
+  // once the new one is known to be able to start.
+  void forget_saved() const;
+
   Result<void> save(const TrainingTerms& terms, const TrainState& state) const;
 
   // After an Ok the adapter stands and the state is gone. `directions` may be null; else the

@@ -62,8 +62,22 @@ bool lies_in(const BaseModel& base, Precision precision) {
   return std::all_of(
       base.weights->all().begin(), base.weights->all().end(), [&](const WeightView& view) {
         return view.shape.size() < 2 ||
-               (view.type == type && !view.transposed && view.interleaved_heads == 0);
+               (view.type == type && !view.transposed && view.interleaved_heads == 0 &&
+                reinterpret_cast<std::uintptr_t>(view.bytes.data()) % 4 == 0);
       });
+}
+
+// Bytes for each entry of a matrix while it is loaded, beside what it becomes: the file's, and one
+// f32 where all of it is read at once.
+double entry_bytes(const BaseModel& base) {
+  double most = 0;
+  for (const WeightView& view : base.weights->all()) {
+    if (view.shape.size() < 2 || view.elements() == 0) continue;
+    const double own =
+        static_cast<double>(view.bytes.size()) / static_cast<double>(view.elements());
+    most = std::max(most, own + (view.transposed ? 4 : 0));
+  }
+  return most;
 }
 
 Precision wanted_precision(const BaseModel& base, const std::string& flag) {
@@ -90,6 +104,22 @@ Means means_of(const FinetuneFlags& flags, const BaseModel& base, const Training
   plan.recompute = flags.recompute || (!flags.mezo() && term_of(saved, "--recompute") == "1");
   plan.head_rows = std::clamp(number_of(term_of(saved, "rows of the head")), 1, 4096);
   return means;
+}
+
+// What the process holds and will hold beside the training itself. A state is written from a copy
+// of it; one that was read is there already, and the room of its bytes as well.
+std::uint64_t process_bytes(const FinetuneFlags& flags, const FinetuneTask& task, bool saved) {
+  const bool moments = !flags.mezo() && task.plan.optimizer == Optimizer::kAdamW;
+  const std::uint64_t state = (moments ? 12 : 4) * task.layout.size, now = resident_bytes();
+  return kLaterBytes + (saved ? now - std::min(now, state) : now + state);
+}
+
+Result<void> check_goes_on_under(const FinetuneFlags& flags, std::uint64_t needed) {
+  if (flags.memory_bytes == 0 || needed <= flags.memory_bytes) return {};
+  return fail(Code::kBadInput, "the saved training needs " +
+                                   std::to_string((needed + 999'999) / 1'000'000) +
+                                   "M as it was begun, more than --memory-max allows: allow that, "
+                                   "or start anew (--force)");
 }
 
 std::string text_of(double value) {
@@ -157,11 +187,11 @@ Result<FinetuneTask> make_task(const BaseModel& base, const FinetuneFlags& flags
 
 Result<Means> choose_means(const BaseModel& base, const FinetuneFlags& flags,
                            const TrainingTerms* saved, int threads, FinetuneTask& task) {
-  if (saved != nullptr) return means_of(flags, base, *saved, task.plan);
-  const Precision wanted = wanted_precision(base, flags.precision);
+  Means begun;
+  if (saved != nullptr) begun = means_of(flags, base, *saved, task.plan);
+  const Precision wanted =
+      saved != nullptr ? begun.precision : wanted_precision(base, flags.precision);
   if (flags.device != "cpu") return Means{wanted, 0, {}};
-  // A state is written from a copy of it.
-  const std::uint64_t copy = flags.mezo() ? 4 : 12;
   const MemoryAsk ask{base.config,
                       wanted,
                       flags.precision != "auto",
@@ -169,8 +199,14 @@ Result<Means> choose_means(const BaseModel& base, const FinetuneFlags& flags,
                       task.layout,
                       threads,
                       flags.memory_bytes,
-                      resident_bytes() + kLaterBytes + copy * task.layout.size,
-                      lies_in(base, wanted)};
+                      process_bytes(flags, task, saved != nullptr),
+                      lies_in(base, wanted),
+                      entry_bytes(base)};
+  if (saved != nullptr) {
+    begun.predicted_bytes = predicted_bytes(ask, wanted, task.plan);
+    TRY(check_goes_on_under(flags, begun.predicted_bytes));
+    return begun;
+  }
   TRY_ASSIGN(MemoryChoice choice, choose_memory(ask));
   task.plan = choice.plan;
   return Means{choice.precision, choice.predicted_bytes, std::move(choice.why)};
@@ -180,6 +216,7 @@ Result<TrainingTerms> terms_of(const BaseModel& base, const FinetuneFlags& flags
                                const FinetuneTask& task, Precision precision, int threads) {
   TRY_ASSIGN(const Digest model, model_digest(base.files));
   const TrainPlan& plan = task.plan;
+  const bool bf16_products = precision != Precision::kF32 && kernels::multiplies_bf16();
   return TrainingTerms{{"model", to_hex(model)},
                        {"text", digest_text(task.corpus.train)},
                        {"adapter to begin with", digest_of_adapter(task.layout, task.initial)},
@@ -199,6 +236,7 @@ Result<TrainingTerms> terms_of(const BaseModel& base, const FinetuneFlags& flags
                        {"--mezo-seeds", std::to_string(plan.mezo_seeds)},
                        {"--seed", std::to_string(plan.base.seed)},
                        {"--precision", std::string(name_of(precision))},
+                       {"multiplication", bf16_products ? "bf16" : "f32"},
                        {"--micro-batch", std::to_string(plan.micro_batch)},
                        {"--recompute", plan.recompute ? "1" : "0"},
                        {"rows of the head", std::to_string(plan.head_rows)},

@@ -27,7 +27,8 @@ int run_trainer(int argc, char** argv) {
   int threads = 0;
   CLI::App* serving = app.add_subcommand(
       "serve", "Serve a daemon on descriptor 3 (started by the daemons themselves)");
-  serving->add_option("--threads", threads, "0: as OMP_NUM_THREADS says")->check(CLI::Range(0, 256));
+  serving->add_option("--threads", threads, "0: as OMP_NUM_THREADS says")
+      ->check(CLI::Range(0, 256));
   serving->callback([&] { chosen = [&] { return serve_daemon(threads); }; });
   CLI::App* model = app.add_subcommand("model", "Look at, measure, use and make models");
   model->require_subcommand(1);
@@ -42,7 +43,7 @@ int run_trainer(int argc, char** argv) {
   add_simulate_learning(app, chosen);
   try {
     app.parse(argc, argv);
-    return chosen();
+    return run_chosen(chosen);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
   } catch (const std::exception& error) {

@@ -24,6 +24,9 @@ void add_pretrain(CLI::App& model, Verb& chosen);
 // `freshet simulate learning`.
 void add_simulate_learning(CLI::App& app, Verb& chosen);
 
+// Runs it; a machine without the memory for it gives ExitCode::kNoSpace and says so.
+int run_chosen(const Verb& chosen);
+
 // The whole program; returns its exit code.
 int run_trainer(int argc, char** argv);
 

@@ -28,7 +28,8 @@ struct Ran {
 
 class Process {
  public:
-  explicit Process(const Words& words, rlim_t file_bytes_max = RLIM_INFINITY) {
+  explicit Process(const Words& words, rlim_t file_bytes_max = RLIM_INFINITY,
+                   rlim_t address_bytes_max = RLIM_INFINITY) {
     int out[2], errors[2];
     CHECK(::pipe2(out, O_CLOEXEC) == 0 && ::pipe2(errors, O_CLOEXEC) == 0);
     Words all = {"test_finetune", "--verb"};
@@ -44,6 +45,10 @@ class Process {
         const rlimit limit{file_bytes_max, file_bytes_max};
         ::setrlimit(RLIMIT_FSIZE, &limit);
         ::signal(SIGXFSZ, SIG_IGN);
+      }
+      if (address_bytes_max != RLIM_INFINITY) {
+        const rlimit limit{address_bytes_max, address_bytes_max};
+        ::setrlimit(RLIMIT_AS, &limit);
       }
       ::execv("/proc/self/exe", arguments.data());
       ::_exit(127);
