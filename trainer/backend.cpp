@@ -16,29 +16,35 @@ StepDone step_done(const OnProgress& on_progress) {
 
 Result<const LoadedModel*> ModelBackend::model(Slot slot) const {
   const auto found = models_.find(slot);
-  if (found == models_.end()) return fail(Code::kBadInput, "no model is loaded as " + std::string(name_of(slot)));
+  if (found == models_.end())
+    return fail(Code::kBadInput, "no model is loaded as " + std::string(name_of(slot)));
   return &found->second;
 }
 
 Result<const Corpus*> ModelBackend::corpus(const std::string& name) const {
   const auto found = corpora_.find(name);
-  if (found == corpora_.end()) return fail(Code::kBadInput, "no text was opened as \"" + name + "\"");
+  if (found == corpora_.end())
+    return fail(Code::kBadInput, "no text was opened as \"" + name + "\"");
   return &found->second;
 }
 
 Result<ModelLoaded> ModelBackend::load_model(LoadModel request, const OnProgress&) {
   if (request.threads > 0) set_threads(request.threads);
   TRY_ASSIGN(LoadedModel loaded, freshet::load_model(request.files, std::nullopt));
-  ModelLoaded reply{request.id, request.slot, loaded.model.config, loaded.model.parameters, loaded.digest};
+  ModelLoaded reply{request.id, request.slot, loaded.model.config, loaded.model.parameters,
+                    loaded.digest};
   models_.insert_or_assign(request.slot, std::move(loaded));
   return reply;
 }
 
 Result<TextOpened> ModelBackend::open_text(OpenText request, const OnProgress& on_progress) {
   TRY_ASSIGN(const LoadedModel* model, this->model(request.slot));
-  TRY_ASSIGN(const std::vector<Document> documents, read_documents(request.files, {&model->chat, {}}));
-  TRY_ASSIGN(Corpus corpus, make_corpus(model->tokenizer, documents, request.heldout_share, request.window, on_progress));
-  TextOpened reply{request.id, corpus.train.bytes, corpus.heldout.bytes, corpus.train.size(), corpus.heldout.size()};
+  TRY_ASSIGN(const std::vector<Document> documents,
+             read_documents(request.files, {&model->chat, {}}));
+  TRY_ASSIGN(Corpus corpus, make_corpus(model->tokenizer, documents, request.heldout_share,
+                                        request.window, on_progress));
+  TextOpened reply{request.id, corpus.train.bytes, corpus.heldout.bytes, corpus.train.size(),
+                   corpus.heldout.size()};
   corpora_.insert_or_assign(request.corpus, std::move(corpus));
   return reply;
 }
@@ -46,7 +52,8 @@ Result<TextOpened> ModelBackend::open_text(OpenText request, const OnProgress& o
 Result<Finetuned> ModelBackend::finetune(const Finetune& request, const OnProgress& on_progress) {
   TRY_ASSIGN(const LoadedModel* model, this->model(request.slot));
   TRY_ASSIGN(const Corpus* corpus, this->corpus(request.corpus));
-  return freshet::finetune(model->model, request.plan, request.adapter, corpus->train, step_done(on_progress));
+  return freshet::finetune(model->model, request.plan, request.adapter, corpus->train,
+                           step_done(on_progress));
 }
 
 Result<Evaluation> ModelBackend::evaluate(const Evaluate& request, const OnProgress& on_progress) {
@@ -56,20 +63,22 @@ Result<Evaluation> ModelBackend::evaluate(const Evaluate& request, const OnProgr
   std::span<const TokenId> tokens = stream.ids;
   std::uint64_t bytes = stream.bytes;
   if (request.tokens_max > 0 && tokens.size() > request.tokens_max) {
-    bytes = bytes * request.tokens_max / tokens.size();  // the share of the bytes, to a token's length
+    bytes =
+        bytes * request.tokens_max / tokens.size();  // the share of the bytes, to a token's length
     tokens = tokens.first(request.tokens_max);
   }
   const std::span<const std::uint8_t> counts(stream.counts);
-  return freshet::evaluate(model->model, request.spec, request.adapter, tokens, bytes, request.window, step_done(on_progress),
-                           counts);
+  return freshet::evaluate(model->model, request.spec, request.adapter, tokens, bytes,
+                           request.window, step_done(on_progress), counts);
 }
 
 Result<Finetuned> ModelBackend::distill(const Distill& request, const OnProgress& on_progress) {
   TRY_ASSIGN(const LoadedModel* student, model(request.student));
   TRY_ASSIGN(const LoadedModel* teacher, model(request.teacher));
   TRY_ASSIGN(const Corpus* corpus, this->corpus(request.corpus));
-  return freshet::distill(student->model, {teacher->model, request.teacher_spec, request.teacher_adapter}, request.plan,
-                          corpus->train, step_done(on_progress));
+  return freshet::distill(student->model,
+                          {teacher->model, request.teacher_spec, request.teacher_adapter},
+                          request.plan, corpus->train, step_done(on_progress));
 }
 
 }  // namespace freshet

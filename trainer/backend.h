@@ -1,5 +1,6 @@
 #pragma once
-// What the trainer process does, the models and texts that its daemon gave it, and the work on them.
+// What the trainer process does, the models and texts that its daemon gave it, and the work on
+// them.
 
 #include <map>
 #include <optional>

@@ -8,18 +8,21 @@
 namespace freshet {
 namespace {
 
-constexpr int kTrainedRows = 4096;  // of one pass: what a campaign asks for is cut up, so that it fits a machine
+constexpr int kTrainedRows =
+    4096;  // of one pass: what a campaign asks for is cut up, so that it fits a machine
 
 }  // namespace
 
-Result<Finetuned> finetune(const Transformer& model, const FinetunePlan& plan, const std::vector<float>& adapter,
-                           const TokenStream& text, const StepDone& step_done) {
+Result<Finetuned> finetune(const Transformer& model, const FinetunePlan& plan,
+                           const std::vector<float>& adapter, const TokenStream& text,
+                           const StepDone& step_done) {
   TRY_ASSIGN(const Layout layout, adapter_layout(model.config, plan.adapter));
   TrainState start;
   start.adapter = adapter.empty() ? initial_adapter(layout, plan.seed) : adapter;
   TrainPlan whole;
   whole.base = plan;
-  whole.micro_batch = std::clamp(kTrainedRows / std::max(plan.window, 1), 1, std::max(plan.batch, 1));
+  whole.micro_batch =
+      std::clamp(kTrainedRows / std::max(plan.window, 1), 1, std::max(plan.batch, 1));
   TrainHooks hooks;
   if (step_done) hooks.step_done = [&](int done, int total, float) { step_done(done, total); };
   TRY_ASSIGN(Trained trained, train(model, whole, layout, std::move(start), text, hooks));
@@ -35,29 +38,40 @@ Result<Finetuned> finetune(const Transformer& model, const FinetunePlan& plan, c
 
 EvaluationRoom room_of(const TrainPlan& plan) {
   const EvaluationRoom most;
-  const std::int64_t sequences = plan.micro_batch > 0 ? std::min(plan.micro_batch, plan.base.batch) : plan.base.batch;
-  return {std::min(most.rows_max, sequences * plan.base.window), std::min<std::int64_t>(most.head_rows, plan.head_rows)};
+  const std::int64_t sequences =
+      plan.micro_batch > 0 ? std::min(plan.micro_batch, plan.base.batch) : plan.base.batch;
+  return {std::min(most.rows_max, sequences * plan.base.window),
+          std::min<std::int64_t>(most.head_rows, plan.head_rows)};
 }
 
-Result<Evaluation> evaluate(const Transformer& model, const AdapterSpec& spec, const std::vector<float>& adapter,
-                            std::span<const TokenId> tokens, std::uint64_t bytes, int window, const StepDone& step_done,
+Result<Evaluation> evaluate(const Transformer& model, const AdapterSpec& spec,
+                            const std::vector<float>& adapter, std::span<const TokenId> tokens,
+                            std::uint64_t bytes, int window, const StepDone& step_done,
                             std::span<const std::uint8_t> counts, const EvaluationRoom& room) {
-  if (tokens.size() < 2) return fail(Code::kBadInput, "nothing to measure: the text has fewer than two tokens");
+  if (tokens.size() < 2)
+    return fail(Code::kBadInput, "nothing to measure: the text has fewer than two tokens");
   if (window < 1 || window > model.config.max_positions)
-    return fail(Code::kBadInput, "a window of " + std::to_string(window) + " tokens does not fit the model's " +
+    return fail(Code::kBadInput, "a window of " + std::to_string(window) +
+                                     " tokens does not fit the model's " +
                                      std::to_string(model.config.max_positions) + " positions");
   TRY_ASSIGN(const Layout layout, adapter_layout(model.config, spec));
   if (!adapter.empty() && adapter.size() != layout.size)
-    return fail(Code::kBadInput, "the adapter does not fit the model: it has " + std::to_string(adapter.size()) +
-                                     " values, the layout " + std::to_string(layout.size));
-  const Lora lora = adapter.empty() ? Lora() : Lora(model.config, layout, adapter.data(), nullptr, false, false);
-  const std::size_t total = tokens.size() - 1, wide = std::min(static_cast<std::size_t>(window), total);
-  const std::size_t rows_max = std::clamp<std::size_t>(static_cast<std::size_t>(room.rows_max) / wide, 1, 8);
-  Pass pass(model, lora, {.rows_max = static_cast<std::int64_t>(rows_max * wide), .head_rows = room.head_rows});
+    return fail(Code::kBadInput, "the adapter does not fit the model: it has " +
+                                     std::to_string(adapter.size()) + " values, the layout " +
+                                     std::to_string(layout.size));
+  const Lora lora =
+      adapter.empty() ? Lora() : Lora(model.config, layout, adapter.data(), nullptr, false, false);
+  const std::size_t total = tokens.size() - 1,
+                    wide = std::min(static_cast<std::size_t>(window), total);
+  const std::size_t rows_max =
+      std::clamp<std::size_t>(static_cast<std::size_t>(room.rows_max) / wide, 1, 8);
+  Pass pass(model, lora,
+            {.rows_max = static_cast<std::int64_t>(rows_max * wide), .head_rows = room.head_rows});
   Evaluation result;
   for (std::size_t at = 0; at < total;) {
     const std::size_t left = total - at;
-    const std::size_t rows = left >= wide ? std::min(rows_max, left / wide) : 1, columns = std::min(wide, left);
+    const std::size_t rows = left >= wide ? std::min(rows_max, left / wide) : 1,
+                      columns = std::min(wide, left);
     TokenBatch batch;
     batch.sequences = static_cast<int>(rows);
     batch.time = static_cast<int>(columns);
@@ -69,7 +83,8 @@ Result<Evaluation> evaluate(const Transformer& model, const AdapterSpec& spec, c
     result.tokens += static_cast<std::uint64_t>(targets_of(batch));
     result.nll += pass.run(batch, 0, nullptr);
     at += rows * columns;
-    if (step_done) step_done(static_cast<int>(at / wide), static_cast<int>((total + wide - 1) / wide));
+    if (step_done)
+      step_done(static_cast<int>(at / wide), static_cast<int>((total + wide - 1) / wide));
   }
   result.bytes = bytes;
   return result;

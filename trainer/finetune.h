@@ -1,6 +1,7 @@
 #pragma once
-// What the trainer does with one model and one text: LoRA training as a campaign asks for it, distillation from a teacher on public
-// text (FedCoLLM, arXiv:2411.11707: federate the small model, then let the large one learn from it), and measuring.
+// What the trainer does with one model and one text: LoRA training as a campaign asks for it,
+// distillation from a teacher on public text (FedCoLLM, arXiv:2411.11707: federate the small model,
+// then let the large one learn from it), and measuring.
 
 #include <functional>
 #include <span>
@@ -13,10 +14,12 @@ namespace freshet {
 
 using StepDone = std::function<void(int done, int total)>;
 
-// `adapter` empty: starts from initial_adapter() of plan.seed. kBadInput if the adapter's size is not the layout's, the text
-// is shorter than a window, or a loss stops being finite (says what to lower).
-Result<Finetuned> finetune(const Transformer& model, const FinetunePlan& plan, const std::vector<float>& adapter,
-                           const TokenStream& text, const StepDone& step_done);
+// `adapter` empty: starts from initial_adapter() of plan.seed. kBadInput if the adapter's size is
+// not the layout's, the text is shorter than a window, or a loss stops being finite (says what to
+// lower).
+Result<Finetuned> finetune(const Transformer& model, const FinetunePlan& plan,
+                           const std::vector<float>& adapter, const TokenStream& text,
+                           const StepDone& step_done);
 
 struct TeacherModel {
   const Transformer& model;
@@ -24,9 +27,11 @@ struct TeacherModel {
   const std::vector<float>& adapter;  // empty: the base model
 };
 
-// The student's adapter, trained on `text` with loss plain_weight * next-token + weight * distillation, where
-// plain_weight = 1 - weight. Both models must share one tokenizer (kBadInput where the vocabularies differ in size).
-Result<Finetuned> distill(const Transformer& student, const TeacherModel& teacher, const DistillPlan& plan, const TokenStream& text,
+// The student's adapter, trained on `text` with loss plain_weight * next-token + weight *
+// distillation, where plain_weight = 1 - weight. Both models must share one tokenizer (kBadInput
+// where the vocabularies differ in size).
+Result<Finetuned> distill(const Transformer& student, const TeacherModel& teacher,
+                          const DistillPlan& plan, const TokenStream& text,
                           const StepDone& step_done);
 
 // How much of a text is measured at a time: memory against speed.
@@ -36,10 +41,12 @@ struct EvaluationRoom {
 };
 EvaluationRoom room_of(const TrainPlan& plan);  // no more than the passes of such a training take
 
-// Sum of losses over `tokens` in windows of `window`, each seeing only itself; of those that count where `counts` (by token) is not
-// empty. kBadInput for no whole token to predict.
-Result<Evaluation> evaluate(const Transformer& model, const AdapterSpec& spec, const std::vector<float>& adapter,
-                            std::span<const TokenId> tokens, std::uint64_t bytes, int window, const StepDone& step_done,
-                            std::span<const std::uint8_t> counts = {}, const EvaluationRoom& room = {});
+// Sum of losses over `tokens` in windows of `window`, each seeing only itself; of those that count
+// where `counts` (by token) is not empty. kBadInput for no whole token to predict.
+Result<Evaluation> evaluate(const Transformer& model, const AdapterSpec& spec,
+                            const std::vector<float>& adapter, std::span<const TokenId> tokens,
+                            std::uint64_t bytes, int window, const StepDone& step_done,
+                            std::span<const std::uint8_t> counts = {},
+                            const EvaluationRoom& room = {});
 
 }  // namespace freshet

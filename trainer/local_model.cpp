@@ -26,12 +26,14 @@ const Result<ChatTemplate>& LocalModel::chat() const { return state_->model.chat
 const Digest& LocalModel::digest() const { return state_->model.digest; }
 std::uint64_t LocalModel::parameters() const { return state_->model.model.parameters; }
 
-Result<Finetuned> LocalModel::finetune(const FinetunePlan& plan, const std::vector<float>& adapter, const Corpus& corpus) {
+Result<Finetuned> LocalModel::finetune(const FinetunePlan& plan, const std::vector<float>& adapter,
+                                       const Corpus& corpus) {
   return freshet::finetune(state_->model.model, plan, adapter, corpus.train, {});
 }
 
 Result<Evaluation> LocalModel::evaluate(const AdapterSpec& spec, const std::vector<float>& adapter,
-                                        std::span<const TokenId> tokens, std::uint64_t bytes, int window) {
+                                        std::span<const TokenId> tokens, std::uint64_t bytes,
+                                        int window) {
   return freshet::evaluate(state_->model.model, spec, adapter, tokens, bytes, window, {});
 }
 
@@ -39,8 +41,10 @@ Result<Generated> LocalModel::generate(const AdapterSpec& spec, const std::vecto
                                        std::span<const TokenId> prompt, const GeneratePlan& plan) {
   const Transformer& model = state_->model.model;
   TRY_ASSIGN(const Layout layout, adapter_layout(model.config, spec));
-  if (!adapter.empty() && adapter.size() != layout.size) return fail(Code::kBadInput, "the adapter does not fit the model");
-  const Lora lora = adapter.empty() ? Lora() : Lora(model.config, layout, adapter.data(), nullptr, false, false);
+  if (!adapter.empty() && adapter.size() != layout.size)
+    return fail(Code::kBadInput, "the adapter does not fit the model");
+  const Lora lora =
+      adapter.empty() ? Lora() : Lora(model.config, layout, adapter.data(), nullptr, false, false);
   return freshet::generate(model, lora, &state_->model.tokenizer, prompt, plan);
 }
 

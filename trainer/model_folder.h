@@ -17,8 +17,8 @@ struct LoadedModel {
   Result<ChatTemplate> chat;  // or why rows of "messages" have none
 };
 
-// From descriptors alone: opens no path. kBadInput where a file is damaged or the files are not of one model.
-// Without a precision: own_precision() of its weights.
+// From descriptors alone: opens no path. kBadInput where a file is damaged or the files are not of
+// one model. Without a precision: own_precision() of its weights.
 Result<LoadedModel> load_model(const ModelFiles& files, std::optional<Precision> precision);
 
 }  // namespace freshet

@@ -1,7 +1,7 @@
 #pragma once
-// Training of all weights of a small model from random ones: how the models under models/ were made. AdamW, warm-up,
-// cosine, gradient clipping; products in bf16 where the processor has it, weights and moments in f32. This header needs
-// no LibTorch.
+// Training of all weights of a small model from random ones: how the models under models/ were
+// made. AdamW, warm-up, cosine, gradient clipping; products in bf16 where the processor has it,
+// weights and moments in f32. This header needs no LibTorch.
 
 #include <functional>
 #include <span>
@@ -30,11 +30,13 @@ struct PretrainText {
   std::uint64_t valid_bytes = 0;
 };
 
-// Calls `report` every plan.report_every steps and at the end, with the weights as a bf16 safetensors file. Ends early with
-// the error that it gives. `start`: a safetensors file to go on from, with fresh optimiser state; empty: random weights.
-// kBadInput for too little text, a start of another shape, or a loss that is no number.
-using PretrainReport = std::function<Result<void>(const PretrainPoint&, const Evaluation& valid, const Bytes& safetensors)>;
-Result<void> pretrain_model(const ModelConfig& config, const PretrainPlan& plan, const PretrainText& text, ByteView start,
-                            const PretrainReport& report);
+// Calls `report` every plan.report_every steps and at the end, with the weights as a bf16
+// safetensors file. Ends early with the error that it gives. `start`: a safetensors file to go on
+// from, with fresh optimiser state; empty: random weights. kBadInput for too little text, a start
+// of another shape, or a loss that is no number.
+using PretrainReport = std::function<Result<void>(const PretrainPoint&, const Evaluation& valid,
+                                                  const Bytes& safetensors)>;
+Result<void> pretrain_model(const ModelConfig& config, const PretrainPlan& plan,
+                            const PretrainText& text, ByteView start, const PretrainReport& report);
 
 }  // namespace freshet

@@ -13,7 +13,8 @@ namespace freshet {
 void set_threads(int count) {
   ::omp_set_num_threads(count);
   using SetThreads = void (*)(int);
-  if (void* symbol = ::dlsym(RTLD_DEFAULT, "openblas_set_num_threads")) reinterpret_cast<SetThreads>(symbol)(count);
+  if (void* symbol = ::dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))
+    reinterpret_cast<SetThreads>(symbol)(count);
 }
 
 int thread_count() { return ::omp_get_max_threads(); }
@@ -24,7 +25,8 @@ void warm_up(int threads) {
   ::mallopt(M_TOP_PAD, 16 << 20);
   set_threads(threads);
 #if defined(__SSE__)
-  _mm_setcsr(_mm_getcsr() | 0x8040u);  // flush to zero, denormals are zero; the threads below inherit it
+  _mm_setcsr(_mm_getcsr() |
+             0x8040u);  // flush to zero, denormals are zero; the threads below inherit it
 #endif
   int started = 0;
 #pragma omp parallel reduction(+ : started)

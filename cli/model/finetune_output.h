@@ -21,8 +21,8 @@ class FinetuneOutput {
   // there is none.
   Result<std::optional<Checkpoint>> take_saved() const;
 
-  // Forgets the training that was broken off here and is not gone on with, where `replace` was said:
-  // once the new one is known to be able to start.
+  // Forgets the training that was broken off here and is not gone on with, where `replace` was
+  // said: once the new one is known to be able to start.
   void forget_saved() const;
 
   Result<void> save(const TrainingTerms& terms, const TrainState& state) const;

@@ -21,7 +21,8 @@ struct Flags {
   int threads = 2;
 };
 
-Result<std::vector<TokenId>> tokens_of(const Tokenizer& tokenizer, const Path& folder, std::uint64_t& bytes) {
+Result<std::vector<TokenId>> tokens_of(const Tokenizer& tokenizer, const Path& folder,
+                                       std::uint64_t& bytes) {
   std::vector<TokenId> tokens;
   TRY_ASSIGN(const std::vector<OpenFile> files, open_text_folder(folder));
   for (const OpenFile& file : files) {
@@ -37,7 +38,8 @@ Result<std::vector<TokenId>> tokens_of(const Tokenizer& tokenizer, const Path& f
 }
 
 Result<void> run(Flags flags) {
-  TRY_ASSIGN(const std::string tokenizer_text, read_file(flags.tokenizer, limits::kSmallFileBytesMax));
+  TRY_ASSIGN(const std::string tokenizer_text,
+             read_file(flags.tokenizer, limits::kSmallFileBytesMax));
   TRY_ASSIGN(const Tokenizer tokenizer, Tokenizer::parse(tokenizer_text, flags.tokenizer));
   TRY(make_folders(flags.out));
   warm_up(flags.threads);
@@ -60,39 +62,58 @@ Result<void> run(Flags flags) {
     TRY_ASSIGN(start, MappedFile::open(Path(flags.from) / "model.safetensors"));
   }
   return pretrain_model(flags.config, flags.plan, {train, valid, valid_bytes}, start.view(),
-                        [&](const PretrainPoint& point, const Evaluation& measured, const Bytes& weights) -> Result<void> {
-    char line[160];
-    std::snprintf(line, sizeof line, "%d,%.0f,%.4f,%.4f,%.4f\n", point.step, point.seconds, point.train_loss,
-                  measured.nll_per_token(), measured.bits_per_byte());
-    curve += line;
-    std::fprintf(stderr, "lr %.5f  %s", point.lr, line);
-    TRY(write_file_durably(out / "model.safetensors", weights));
-    return write_file_durably(out / "curve.csv", as_bytes(curve));
-  });
+                        [&](const PretrainPoint& point, const Evaluation& measured,
+                            const Bytes& weights) -> Result<void> {
+                          char line[160];
+                          std::snprintf(line, sizeof line, "%d,%.0f,%.4f,%.4f,%.4f\n", point.step,
+                                        point.seconds, point.train_loss, measured.nll_per_token(),
+                                        measured.bits_per_byte());
+                          curve += line;
+                          std::fprintf(stderr, "lr %.5f  %s", point.lr, line);
+                          TRY(write_file_durably(out / "model.safetensors", weights));
+                          return write_file_durably(out / "curve.csv", as_bytes(curve));
+                        });
 }
 
 }  // namespace
 
 void add_pretrain(CLI::App& model, Verb& chosen) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* verb = model.add_subcommand("pretrain", "Train a small Llama-shaped model from random weights");
+  CLI::App* verb =
+      model.add_subcommand("pretrain", "Train a small Llama-shaped model from random weights");
   verb->add_option("--text", flags->text, "Folder of text to train on")->required();
-  verb->add_option("--valid", flags->valid, "Folder of text to measure on, not in --text")->required();
-  verb->add_option("--tokenizer", flags->tokenizer, "tokenizer.json (freshet model tokenizer makes one)")->required();
+  verb->add_option("--valid", flags->valid, "Folder of text to measure on, not in --text")
+      ->required();
+  verb->add_option("--tokenizer", flags->tokenizer,
+                   "tokenizer.json (freshet model tokenizer makes one)")
+      ->required();
   verb->add_option("--out", flags->out, "Folder of the model to write")->required();
-  verb->add_option("--from", flags->from, "Model folder of the same shape to go on from, instead of random weights");
+  verb->add_option("--from", flags->from,
+                   "Model folder of the same shape to go on from, instead of random weights");
   verb->add_option("--hidden", flags->config.hidden_size)->required()->check(CLI::Range(8, 8192));
-  verb->add_option("--intermediate", flags->config.intermediate_size)->required()->check(CLI::Range(8, 32768));
+  verb->add_option("--intermediate", flags->config.intermediate_size)
+      ->required()
+      ->check(CLI::Range(8, 32768));
   verb->add_option("--layers", flags->config.layers)->required()->check(CLI::Range(1, 256));
   verb->add_option("--heads", flags->config.heads)->required()->check(CLI::Range(1, 256));
   verb->add_option("--kv-heads", flags->config.kv_heads)->required()->check(CLI::Range(1, 256));
-  verb->add_option("--positions", flags->config.max_positions)->default_val(512)->check(CLI::Range(8, 65536));
-  verb->add_option("--window", flags->plan.window)->capture_default_str()->check(CLI::Range(8, 65536));
+  verb->add_option("--positions", flags->config.max_positions)
+      ->default_val(512)
+      ->check(CLI::Range(8, 65536));
+  verb->add_option("--window", flags->plan.window)
+      ->capture_default_str()
+      ->check(CLI::Range(8, 65536));
   verb->add_option("--batch", flags->plan.batch)->capture_default_str()->check(CLI::Range(1, 4096));
-  verb->add_option("--steps", flags->plan.steps)->capture_default_str()->check(CLI::Range(1, 100'000'000));
-  verb->add_option("--minutes", flags->plan.minutes_max, "End the schedule after this time at the latest")->check(CLI::Range(0.0, 1e6));
+  verb->add_option("--steps", flags->plan.steps)
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100'000'000));
+  verb->add_option("--minutes", flags->plan.minutes_max,
+                   "End the schedule after this time at the latest")
+      ->check(CLI::Range(0.0, 1e6));
   verb->add_option("--lr", flags->plan.lr)->capture_default_str()->check(CLI::Range(0.0f, 1.0f));
-  verb->add_option("--report-every", flags->plan.report_every)->capture_default_str()->check(CLI::Range(1, 1'000'000));
+  verb->add_option("--report-every", flags->plan.report_every)
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000));
   verb->add_option("--seed", flags->plan.seed)->capture_default_str();
   verb->add_option("--threads", flags->threads)->capture_default_str()->check(CLI::Range(1, 256));
   verb->callback([flags, &chosen] {

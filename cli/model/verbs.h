@@ -1,6 +1,7 @@
 #pragma once
-// The verbs of the trainer: `serve` is the trainer process of a daemon; the others are what `freshet model` and `freshet simulate
-// learning` run. Each adds its subcommand and flags; what runs it is a function that returns the exit code.
+// The verbs of the trainer: `serve` is the trainer process of a daemon; the others are what
+// `freshet model` and `freshet simulate learning` run. Each adds its subcommand and flags; what
+// runs it is a function that returns the exit code.
 
 #include <functional>
 

@@ -1,15 +1,15 @@
 #pragma once
-// A whole campaign in one process, on real text with a real model: the coordinator's pure machine decides, its data
-// plane opens, adds and steps, the nodes train, clip, quantise and seal, exactly as over a network. What is left out is
-// the network, the daemons and their disks.
+// A whole campaign in one process, on real text with a real model: the coordinator's pure machine
+// decides, its data plane opens, adds and steps, the nodes train, clip, quantise and seal, exactly
+// as over a network. What is left out is the network, the daemons and their disks.
 
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "coordinator/campaign.h"
-#include "protocol/plan.h"
 #include "model/language_model.h"
+#include "protocol/plan.h"
 
 namespace freshet {
 
@@ -20,18 +20,20 @@ struct FleetNode {
 
 struct FleetPlan {
   CampaignPlan campaign;
-  int threads = 2;         // nodes that train at a time
+  int threads = 2;          // nodes that train at a time
   bool home_alone = false;  // no campaign: every node on its own, the same steps
 };
 
 struct FleetResult {
-  double bpb_before = 0, bpb_after = 0;             // mean over nodes, held-out
-  std::vector<double> node_before, node_after;      // by node
-  double seconds = 0;                               // of the campaign, without the two measurements
+  double bpb_before = 0, bpb_after = 0;         // mean over nodes, held-out
+  std::vector<double> node_before, node_after;  // by node
+  double seconds = 0;                           // of the campaign, without the two measurements
 };
 
-// `scratch` is an empty folder for sealed updates and adapters. `round_done` is called after each published version.
-Result<FleetResult> run_fleet(LanguageModel& model, const std::vector<FleetNode>& nodes, const FleetPlan& plan, const Path& scratch,
+// `scratch` is an empty folder for sealed updates and adapters. `round_done` is called after each
+// published version.
+Result<FleetResult> run_fleet(LanguageModel& model, const std::vector<FleetNode>& nodes,
+                              const FleetPlan& plan, const Path& scratch,
                               const std::function<void(std::uint64_t)>& round_done);
 
 }  // namespace freshet

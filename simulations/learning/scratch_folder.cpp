@@ -7,7 +7,8 @@ namespace freshet {
 Result<ScratchFolder> ScratchFolder::make() {
   std::error_code error;
   std::string name = (std::filesystem::temp_directory_path(error) / "freshet-XXXXXX").string();
-  if (error || ::mkdtemp(name.data()) == nullptr) return tl::unexpected(errno_error("cannot create", name));
+  if (error || ::mkdtemp(name.data()) == nullptr)
+    return tl::unexpected(errno_error("cannot create", name));
   return ScratchFolder(Path(name));
 }
 

@@ -7,7 +7,8 @@ namespace freshet {
 namespace {
 
 std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' '))
+    text.remove_suffix(1);
   return text;
 }
 
@@ -33,7 +34,8 @@ std::vector<Speaker> split_speakers(std::string_view play) {
   }
   std::vector<Speaker> speakers;
   for (auto& [name, speaker] : by_name) speakers.push_back(std::move(speaker));
-  std::stable_sort(speakers.begin(), speakers.end(), [](const Speaker& a, const Speaker& b) { return a.bytes() > b.bytes(); });
+  std::stable_sort(speakers.begin(), speakers.end(),
+                   [](const Speaker& a, const Speaker& b) { return a.bytes() > b.bytes(); });
   return speakers;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Text split by who speaks: `NAME:` on a line of its own, then what they say, then a blank line, as in a play.
+// Text split by who speaks: `NAME:` on a line of its own, then what they say, then a blank line, as
+// in a play.
 
 #include <string>
 #include <string_view>
@@ -18,8 +19,8 @@ struct Speaker {
 // By falling bytes(), then by name. Empty where nobody speaks.
 std::vector<Speaker> split_speakers(std::string_view play);
 
-// Every utterance encoded with BOS, joined to one document; the last tenth of the tokens is held out. Bytes are shared out
-// by tokens.
+// Every utterance encoded with BOS, joined to one document; the last tenth of the tokens is held
+// out. Bytes are shared out by tokens.
 Corpus speaker_corpus(const Tokenizer& tokenizer, const Speaker& speaker);
 
 }  // namespace freshet

@@ -14,8 +14,8 @@
 namespace freshet {
 
 // Matrices uniform in +-scale, vectors 1.
-inline std::shared_ptr<const Weights> random_weights(const ModelConfig& config, Dtype dtype, std::uint64_t seed,
-                                                     float scale = 0.05f) {
+inline std::shared_ptr<const Weights> random_weights(const ModelConfig& config, Dtype dtype,
+                                                     std::uint64_t seed, float scale = 0.05f) {
   Rng rng(seed);
   std::vector<std::vector<float>> values;
   std::vector<TensorToWrite> tensors;
@@ -27,7 +27,8 @@ inline std::shared_ptr<const Weights> random_weights(const ModelConfig& config, 
     for (std::int64_t length : weight.shape) count *= static_cast<std::size_t>(length);
     std::vector<float>& own = values.emplace_back(count, 1.0f);
     if (weight.shape.size() > 1)
-      for (float& value : own) value = scale * (static_cast<float>(rng.next_u32()) / 2147483648.0f - 1.0f);
+      for (float& value : own)
+        value = scale * (static_cast<float>(rng.next_u32()) / 2147483648.0f - 1.0f);
     tensors.push_back({weight.name, weight.shape, own});
   }
   const Bytes bytes = write_safetensors(tensors, dtype);

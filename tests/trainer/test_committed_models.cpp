@@ -11,10 +11,14 @@ namespace freshet {
 namespace {
 
 constexpr const char* kProse =
-    "When the water of the river rises in the spring, the people who live near it move their animals to higher ground. "
-    "They have done this for many years, and most of them know the signs: the ice breaks, the wind turns to the south, and "
-    "the small streams in the hills begin to run. A person who has not seen it before will think that there is still time. "
-    "There is not. In a few hours the lower fields are under water, and the road to the village can no longer be used.";
+    "When the water of the river rises in the spring, the people who live near it move their "
+    "animals to higher ground. "
+    "They have done this for many years, and most of them know the signs: the ice breaks, the wind "
+    "turns to the south, and "
+    "the small streams in the hills begin to run. A person who has not seen it before will think "
+    "that there is still time. "
+    "There is not. In a few hours the lower fields are under water, and the road to the village "
+    "can no longer be used.";
 
 LocalModel loaded(const std::string& name) {
   Result<ModelFiles> files = open_model_folder(Path("models") / name);
@@ -26,7 +30,8 @@ LocalModel loaded(const std::string& name) {
 
 double bits_per_byte(LocalModel& model) {
   const std::vector<TokenId> ids = model.tokenizer().encode(kProse, true);
-  const Result<Evaluation> measured = model.evaluate({}, {}, ids, std::string_view(kProse).size(), static_cast<int>(ids.size()) - 1);
+  const Result<Evaluation> measured = model.evaluate({}, {}, ids, std::string_view(kProse).size(),
+                                                     static_cast<int>(ids.size()) - 1);
   EXPECT_TRUE(measured) << measured.error().what;
   return measured->bits_per_byte();
 }
@@ -53,12 +58,15 @@ TEST(CommittedModels, WriteWords) {
   for (const char* name : {"edge-slm", "cloud-llm"}) {
     LocalModel model = loaded(name);
     const std::vector<TokenId> prompt = model.tokenizer().encode("The water of the river", true);
-    const Result<Generated> made = model.generate({}, {}, prompt, {.tokens_max = 60, .temperature = 0.7f, .seed = 1});
+    const Result<Generated> made =
+        model.generate({}, {}, prompt, {.tokens_max = 60, .temperature = 0.7f, .seed = 1});
     ASSERT_TRUE(made) << made.error().what;
     const std::string text = model.tokenizer().decode(made->ids);
     EXPECT_GE(std::count(text.begin(), text.end(), ' '), 15) << name << ": " << text;
-    const auto letters = std::count_if(text.begin(), text.end(), [](unsigned char c) { return std::isalpha(c) || c == ' '; });
-    EXPECT_GT(static_cast<double>(letters), 0.8 * static_cast<double>(text.size())) << name << ": " << text;
+    const auto letters = std::count_if(text.begin(), text.end(),
+                                       [](unsigned char c) { return std::isalpha(c) || c == ' '; });
+    EXPECT_GT(static_cast<double>(letters), 0.8 * static_cast<double>(text.size()))
+        << name << ": " << text;
   }
 }
 

@@ -18,7 +18,8 @@ constexpr int kVocabulary = 32;
 TokenStream walk(std::size_t count, int step, std::uint64_t seed) {
   Rng rng(seed);
   std::vector<TokenId> ids{1};
-  while (ids.size() < count) ids.push_back((ids.back() + step + static_cast<TokenId>(rng.below(2))) % kVocabulary);
+  while (ids.size() < count)
+    ids.push_back((ids.back() + step + static_cast<TokenId>(rng.below(2))) % kVocabulary);
   TokenStream stream;
   stream.append(ids, {}, count);
   return stream;
@@ -39,11 +40,20 @@ Transformer random_transformer(int vocabulary, int hidden, std::uint64_t seed) {
 }
 
 DistillPlan plan_of(int steps) {
-  return {.adapter = {.rank = 8, .alpha = 16, .targets = {}}, .steps = steps, .batch = 4, .window = 16, .lr = 1e-2f,
-          .top_k = 8, .temperature = 1, .weight = 1, .weight_end = 1, .seed = 3};
+  return {.adapter = {.rank = 8, .alpha = 16, .targets = {}},
+          .steps = steps,
+          .batch = 4,
+          .window = 16,
+          .lr = 1e-2f,
+          .top_k = 8,
+          .temperature = 1,
+          .weight = 1,
+          .weight_end = 1,
+          .seed = 3};
 }
 
-double loss_of(const Transformer& model, const AdapterSpec& spec, const std::vector<float>& adapter, const TokenStream& text) {
+double loss_of(const Transformer& model, const AdapterSpec& spec, const std::vector<float>& adapter,
+               const TokenStream& text) {
   const Result<Evaluation> measured = evaluate(model, spec, adapter, text.ids, 1, 16, {});
   EXPECT_TRUE(measured) << measured.error().what;
   return measured->nll_per_token();
@@ -51,22 +61,37 @@ double loss_of(const Transformer& model, const AdapterSpec& spec, const std::vec
 
 TEST(Finetune, LearnsTheTextAndIsTheSameEveryTime) {
   const Transformer model = random_transformer(kVocabulary, 16, 7);
-  const FinetunePlan plan = {.adapter = {.rank = 8, .alpha = 16, .targets = {}}, .train_a = true, .train_b = true, .steps = 150, .batch = 4,
-                             .window = 16, .lr = 2e-2f, .seed = 3};
+  const FinetunePlan plan = {.adapter = {.rank = 8, .alpha = 16, .targets = {}},
+                             .train_a = true,
+                             .train_b = true,
+                             .steps = 150,
+                             .batch = 4,
+                             .window = 16,
+                             .lr = 2e-2f,
+                             .seed = 3};
   const TokenStream text = walk(4000, 11, 2);
-  const Result<Finetuned> a = finetune(model, plan, {}, text, {}), b = finetune(model, plan, {}, text, {});
+  const Result<Finetuned> a = finetune(model, plan, {}, text, {}),
+                          b = finetune(model, plan, {}, text, {});
   ASSERT_TRUE(a && b);
   EXPECT_EQ(a->adapter, b->adapter);
   EXPECT_LT(a->last_loss, a->first_loss - 0.5);
-  EXPECT_LT(loss_of(model, plan.adapter, a->adapter, text), loss_of(model, plan.adapter, {}, text) - 0.5);
+  EXPECT_LT(loss_of(model, plan.adapter, a->adapter, text),
+            loss_of(model, plan.adapter, {}, text) - 0.5);
 }
 
 TEST(Distill, TeachesTheStudentWhatTheTextDoesNotSay) {
   // The teacher knows walk(11); the public text is noise, which says nothing about it.
-  const Transformer student = random_transformer(kVocabulary, 16, 7), teacher = random_transformer(kVocabulary, 24, 8);
+  const Transformer student = random_transformer(kVocabulary, 16, 7),
+                    teacher = random_transformer(kVocabulary, 24, 8);
   const TokenStream secret = walk(4000, 11, 2);
-  const FinetunePlan tuning = {.adapter = {.rank = 8, .alpha = 16, .targets = {}}, .train_a = true, .train_b = true, .steps = 200, .batch = 8,
-                               .window = 16, .lr = 2e-2f, .seed = 3};
+  const FinetunePlan tuning = {.adapter = {.rank = 8, .alpha = 16, .targets = {}},
+                               .train_a = true,
+                               .train_b = true,
+                               .steps = 200,
+                               .batch = 8,
+                               .window = 16,
+                               .lr = 2e-2f,
+                               .seed = 3};
   const Result<Finetuned> tuned = finetune(teacher, tuning, {}, secret, {});
   ASSERT_TRUE(tuned);
   Rng rng(9);
@@ -88,20 +113,25 @@ TEST(Distill, TeachesTheStudentWhatTheTextDoesNotSay) {
 }
 
 TEST(Distill, ShiftTeachesNothingWhereTuningChangedNothing) {
-  // This teacher knows less than the student: its own distribution would do harm, its unchanged one does none.
-  const LoadedModel slm = load_model(open_model_folder("models/edge-slm").value(), Precision::kF32).value();
+  // This teacher knows less than the student: its own distribution would do harm, its unchanged one
+  // does none.
+  const LoadedModel slm =
+      load_model(open_model_folder("models/edge-slm").value(), Precision::kF32).value();
   const Result<std::string> readme = read_file("README.md", 1 << 20);
   ASSERT_TRUE(readme);
   TokenStream known;
-  const std::vector<TokenId> ids = slm.tokenizer.encode(std::string_view(*readme).substr(0, 6000), false);
+  const std::vector<TokenId> ids =
+      slm.tokenizer.encode(std::string_view(*readme).substr(0, 6000), false);
   known.append(ids, {}, 6000);
   const Transformer ignorant = random_transformer(slm.model.config.vocab_size, 16, 3);
   DistillPlan plan = plan_of(60);
   plan.lr = 1e-3f;
   const std::vector<float> none;
-  const Result<Finetuned> shifted = distill(slm.model, {ignorant, plan.adapter, none}, plan, known, {});
+  const Result<Finetuned> shifted =
+      distill(slm.model, {ignorant, plan.adapter, none}, plan, known, {});
   plan.shift = false;
-  const Result<Finetuned> harmed = distill(slm.model, {ignorant, plan.adapter, none}, plan, known, {});
+  const Result<Finetuned> harmed =
+      distill(slm.model, {ignorant, plan.adapter, none}, plan, known, {});
   ASSERT_TRUE(shifted && harmed);
   const double before = loss_of(slm.model, plan.adapter, {}, known);
   EXPECT_LT(loss_of(slm.model, plan.adapter, shifted->adapter, known), before + 0.05);
@@ -109,7 +139,8 @@ TEST(Distill, ShiftTeachesNothingWhereTuningChangedNothing) {
 }
 
 TEST(Distill, RefusesModelsThatDoNotShareAVocabulary) {
-  const Transformer student = random_transformer(kVocabulary, 16, 7), teacher = random_transformer(kVocabulary + 1, 16, 7);
+  const Transformer student = random_transformer(kVocabulary, 16, 7),
+                    teacher = random_transformer(kVocabulary + 1, 16, 7);
   const std::vector<float> none;
   EXPECT_FALSE(distill(student, {teacher, {}, none}, plan_of(2), walk(500, 3, 1), {}));
   DistillPlan greedy = plan_of(2);

@@ -1,7 +1,5 @@
 // The memory of a training is said before it starts, and kept.
 
-#include "trainer/training/memory_plan.h"
-
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -9,6 +7,7 @@
 
 #include "tests/trainer/random_model.h"
 #include "trainer/finetune.h"
+#include "trainer/training/memory_plan.h"
 #include "trainer/training/train.h"
 
 namespace freshet {
@@ -26,13 +25,19 @@ ModelConfig shape(Architecture architecture) {
   config.head_dim = 32;
   config.max_positions = 512;
   config.tied_embeddings = true;
-  if (architecture == Architecture::kGpt2) config.qkv_bias = config.output_bias = config.mlp_bias = true;
+  if (architecture == Architecture::kGpt2)
+    config.qkv_bias = config.output_bias = config.mlp_bias = true;
   return config;
 }
 
 TrainPlan plan_of(int batch, int window) {
   TrainPlan plan;
-  plan.base = {.adapter = {.rank = 8, .alpha = 16, .targets = {}}, .train_a = true, .train_b = true, .steps = 1, .batch = batch, .window = window};
+  plan.base = {.adapter = {.rank = 8, .alpha = 16, .targets = {}},
+               .train_a = true,
+               .train_b = true,
+               .steps = 1,
+               .batch = batch,
+               .window = window};
   return plan;
 }
 
@@ -48,7 +53,9 @@ std::uint64_t peak_bytes() {
     }
   return 0;
 }
-bool reset_peak() { return static_cast<bool>(std::ofstream("/proc/self/clear_refs") << 5 << std::flush); }
+bool reset_peak() {
+  return static_cast<bool>(std::ofstream("/proc/self/clear_refs") << 5 << std::flush);
+}
 
 struct Case {
   Architecture architecture;
@@ -85,7 +92,9 @@ TEST(MemoryPlan, PredictsTheHighestResidentSizeWithinFifteenInAHundred) {
     for (TokenId& id : ids) id = static_cast<TokenId>(rng.below(6000));
     text.append(ids, {}, ids.size());
     ASSERT_TRUE(reset_peak());
-    const MemoryAsk ask{config, one.precision, true, plan, layout, 2, 0, resident_bytes(), one.precision == Precision::kBf16};
+    const MemoryAsk ask{config, one.precision,    true,
+                        plan,   layout,           2,
+                        0,      resident_bytes(), one.precision == Precision::kBf16};
     const std::uint64_t predicted = predicted_bytes(ask, one.precision, plan);
     {
       const Transformer model = load_transformer(config, weights, one.precision).value();
@@ -95,8 +104,10 @@ TEST(MemoryPlan, PredictsTheHighestResidentSizeWithinFifteenInAHundred) {
     }
     const std::uint64_t peak = peak_bytes();
     const double ratio = static_cast<double>(predicted) / static_cast<double>(peak);
-    EXPECT_LT(ratio, 1.15) << static_cast<int>(one.precision) << " recompute " << one.recompute << " peak " << peak;
-    EXPECT_GT(ratio, 0.95) << static_cast<int>(one.precision) << " recompute " << one.recompute << " peak " << peak;
+    EXPECT_LT(ratio, 1.15) << static_cast<int>(one.precision) << " recompute " << one.recompute
+                           << " peak " << peak;
+    EXPECT_GT(ratio, 0.95) << static_cast<int>(one.precision) << " recompute " << one.recompute
+                           << " peak " << peak;
   }
 }
 
@@ -133,13 +144,17 @@ TEST(MemoryPlan, MeasuringTakesNoMoreThanTheTrainingWasSaidToTake) {
   plan.recompute = true;
   plan.head_rows = 16;
   const Layout layout = adapter_layout(config, plan.base.adapter).value();
-  const Transformer model = load_transformer(config, random_weights(config, Dtype::kBF16, 3), Precision::kBf16).value();
+  const Transformer model =
+      load_transformer(config, random_weights(config, Dtype::kBF16, 3), Precision::kBf16).value();
   const TokenStream text = random_text(2100);
   const std::vector<float> adapter = initial_adapter(layout, 1);
   const MemoryAsk ask{config, Precision::kBf16, true, plan, layout, 2, 0, resident_bytes(), true};
   const std::uint64_t predicted = predicted_bytes(ask, Precision::kBf16, plan);
   const auto measure = [&](const EvaluationRoom& room) {
-    return peak_of([&] { ASSERT_TRUE(evaluate(model, plan.base.adapter, adapter, text.ids, text.bytes, 256, {}, {}, room)); });
+    return peak_of([&] {
+      ASSERT_TRUE(
+          evaluate(model, plan.base.adapter, adapter, text.ids, text.bytes, 256, {}, {}, room));
+    });
   };
   EXPECT_LE(measure(room_of(plan)), predicted);
   EXPECT_GT(measure({}), predicted);
@@ -153,11 +168,14 @@ TEST(MemoryPlan, CountsTheFilesOwnBytesWhileItIsLoaded) {
   const TrainPlan plan = plan_of(1, 8);
   const Layout layout = adapter_layout(config, plan.base.adapter).value();
   const auto weights = random_weights(config, Dtype::kF32, 3);
-  const MemoryAsk ask{config, Precision::kBf16, true, plan, layout, 2, 0, resident_bytes(), false, 4};
+  const MemoryAsk ask{config, Precision::kBf16, true,  plan, layout, 2,
+                      0,      resident_bytes(), false, 4};
   const std::uint64_t predicted = predicted_bytes(ask, Precision::kBf16, plan);
-  const std::uint64_t peak = peak_of([&] { ASSERT_TRUE(load_transformer(config, weights, Precision::kBf16)); });
+  const std::uint64_t peak =
+      peak_of([&] { ASSERT_TRUE(load_transformer(config, weights, Precision::kBf16)); });
   EXPECT_GE(predicted, peak);
-  EXPECT_LT(static_cast<double>(predicted), 1.25 * static_cast<double>(peak));  // the pass is counted, which comes later
+  EXPECT_LT(static_cast<double>(predicted),
+            1.25 * static_cast<double>(peak));  // the pass is counted, which comes later
 }
 
 TEST(MemoryPlan, ACampaignsBatchIsCutIntoPassesThatFit) {
@@ -166,13 +184,15 @@ TEST(MemoryPlan, ACampaignsBatchIsCutIntoPassesThatFit) {
   config.layers = 2;
   TrainPlan plan = plan_of(96, 128);
   const Layout layout = adapter_layout(config, plan.base.adapter).value();
-  const Transformer model = load_transformer(config, random_weights(config, Dtype::kBF16, 3), Precision::kBf16).value();
+  const Transformer model =
+      load_transformer(config, random_weights(config, Dtype::kBF16, 3), Precision::kBf16).value();
   const MemoryAsk ask{config, Precision::kBf16, true, plan, layout, 2, 0, resident_bytes(), true};
   const std::uint64_t whole = predicted_bytes(ask, Precision::kBf16, plan);
   plan.micro_batch = 32;
   const std::uint64_t parts = predicted_bytes(ask, Precision::kBf16, plan);
   const TokenStream text = random_text(20'000);
-  const std::uint64_t peak = peak_of([&] { ASSERT_TRUE(finetune(model, plan.base, {}, text, {})); });
+  const std::uint64_t peak =
+      peak_of([&] { ASSERT_TRUE(finetune(model, plan.base, {}, text, {})); });
   EXPECT_LT(static_cast<double>(peak), 1.1 * static_cast<double>(parts));
   EXPECT_LT(static_cast<double>(peak), 0.7 * static_cast<double>(whole));
 }
@@ -196,7 +216,10 @@ TEST(MemoryPlan, GivesUpTimeBeforeBitsAndSaysSo) {
       break;
     }
     EXPECT_LE(next->predicted_bytes, limit);
-    const int now = next->precision != Precision::kBf16 ? 3 : next->plan.recompute ? 2 : next->plan.micro_batch < 8 ? 1 : 0;
+    const int now = next->precision != Precision::kBf16 ? 3
+                    : next->plan.recompute              ? 2
+                    : next->plan.micro_batch < 8        ? 1
+                                                        : 0;
     EXPECT_GE(now, stage);
     stage = now;
     limit = next->predicted_bytes;

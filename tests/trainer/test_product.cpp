@@ -1,4 +1,5 @@
-// The products of kernels/product.h against the plain triple loop: every form of weight, every shape at the edge of a tile.
+// The products of kernels/product.h against the plain triple loop: every form of weight, every
+// shape at the edge of a tile.
 
 #include <gtest/gtest.h>
 
@@ -32,10 +33,12 @@ struct Weight {
         scales(static_cast<std::size_t>(scales_of(form, rows, columns)) + 1),
         read(from.size()) {
     for (std::int64_t r = 0; r < rows; ++r)
-      write_row(form, columns, from.data() + r * columns, values.data() + r * bytes_of(form, 1, columns),
+      write_row(form, columns, from.data() + r * columns,
+                values.data() + r * bytes_of(form, 1, columns),
                 scales.data() + r * scales_of(form, 1, columns));
     matrix = {form, rows, columns, values.data(), scales.data()};
-    for (std::int64_t r = 0; r < rows; ++r) read_row(matrix, r, 0, columns, read.data() + r * columns);
+    for (std::int64_t r = 0; r < rows; ++r)
+      read_row(matrix, r, 0, columns, read.data() + r * columns);
   }
   std::vector<char> values;
   std::vector<float> scales, read;
@@ -51,15 +54,23 @@ struct Case {
 
 double worst_error(const Case& shape, Rng& rng) {
   const auto [rows, in, out, by_input, bf16, accumulate, bias, v_by_rank, form, rank] = shape;
-  const std::vector<float> x = random_values(rng, rows * in), u = random_values(rng, rows * rank), v = random_values(rng, out * rank),
-                           b = random_values(rng, out), before = random_values(rng, rows * out);
-  const std::int64_t w_rows = by_input ? in : out, w_columns = by_input ? out : in, padded = (in + 1) / 2 * 2;
+  const std::vector<float> x = random_values(rng, rows * in), u = random_values(rng, rows * rank),
+                           v = random_values(rng, out * rank), b = random_values(rng, out),
+                           before = random_values(rng, rows * out);
+  const std::int64_t w_rows = by_input ? in : out, w_columns = by_input ? out : in,
+                     padded = (in + 1) / 2 * 2;
   const Weight weight(form, w_rows, w_columns, random_values(rng, in * out));
   std::vector<std::uint16_t> halves(static_cast<std::size_t>(rows * padded));
-  for (std::int64_t n = 0; n < rows; ++n) to_bf16(in, x.data() + n * in, halves.data() + n * padded);
+  for (std::int64_t n = 0; n < rows; ++n)
+    to_bf16(in, x.data() + n * in, halves.data() + n * padded);
   std::vector<float> y = before;
-  multiply({{rows, in, bf16 ? nullptr : x.data(), bf16 ? halves.data() : nullptr}, weight.matrix, by_input,
-            bias ? b.data() : nullptr, {u.data(), v.data(), rank, v_by_rank}, accumulate, y.data()});
+  multiply({{rows, in, bf16 ? nullptr : x.data(), bf16 ? halves.data() : nullptr},
+            weight.matrix,
+            by_input,
+            bias ? b.data() : nullptr,
+            {u.data(), v.data(), rank, v_by_rank},
+            accumulate,
+            y.data()});
   double worst = 0;
   for (std::int64_t n = 0; n < rows; ++n)
     for (std::int64_t o = 0; o < out; ++o) {
@@ -68,7 +79,8 @@ double worst_error(const Case& shape, Rng& rng) {
         const float w = weight.read[by_input ? k * out + o : o * in + k], from = x[n * in + k];
         sum += bf16 ? double{rounded(from)} * rounded(w) : double{from} * w;
       }
-      for (int r = 0; r < rank; ++r) sum += double{u[n * rank + r]} * v[v_by_rank ? r * out + o : o * rank + r];
+      for (int r = 0; r < rank; ++r)
+        sum += double{u[n * rank + r]} * v[v_by_rank ? r * out + o : o * rank + r];
       worst = std::max(worst, std::fabs(sum - y[n * out + o]));
     }
   return worst;
@@ -85,13 +97,15 @@ TEST(Product, EqualsThePlainLoopForEveryFormAndShape) {
     shape.by_input = rng.below(2) == 0;
     shape.form = static_cast<Form>(rng.below(4));
     shape.bf16 = multiplies_bf16() && rng.below(2) == 0;
-    if (shape.rows < 4 && shape.form != Form::kBf16) shape.bf16 = false;  // few rows want f32 beside
+    if (shape.rows < 4 && shape.form != Form::kBf16)
+      shape.bf16 = false;  // few rows want f32 beside
     shape.accumulate = rng.below(2) == 0;
     shape.bias = rng.below(2) == 0;
     shape.v_by_rank = rng.below(2) == 0;
     shape.rank = rng.below(3) == 0 ? static_cast<int>(rng.below(9)) : 0;
-    EXPECT_LT(worst_error(shape, rng), 2e-4) << "seed " << kSeed << " trial " << trial << " rows " << shape.rows << " in " << shape.in
-                                              << " out " << shape.out << " form " << static_cast<int>(shape.form);
+    EXPECT_LT(worst_error(shape, rng), 2e-4)
+        << "seed " << kSeed << " trial " << trial << " rows " << shape.rows << " in " << shape.in
+        << " out " << shape.out << " form " << static_cast<int>(shape.form);
   }
 }
 
@@ -99,9 +113,12 @@ TEST(Product, GradientOfAFactorEqualsThePlainLoop) {
   constexpr std::uint64_t kSeed = 12;
   Rng rng(kSeed);
   for (int trial = 0; trial < 60; ++trial) {
-    const auto rows = static_cast<std::int64_t>(1 + rng.below(90)), m = static_cast<std::int64_t>(1 + rng.below(20)),
+    const auto rows = static_cast<std::int64_t>(1 + rng.below(90)),
+               m = static_cast<std::int64_t>(1 + rng.below(20)),
                columns = static_cast<std::int64_t>(1 + rng.below(130));
-    const std::vector<float> a = random_values(rng, rows * m), b = random_values(rng, rows * columns), before = random_values(rng, m * columns);
+    const std::vector<float> a = random_values(rng, rows * m),
+                             b = random_values(rng, rows * columns),
+                             before = random_values(rng, m * columns);
     std::vector<float> c = before;
     multiply_transposed({rows, m, columns, a.data(), b.data(), 0.5f, true, c.data()});
     double worst = 0;
@@ -128,7 +145,8 @@ TEST(Matrix, QuantisedRowsStayNearTheirValues) {
     worst_nf4 = std::max(worst_nf4, std::fabs(values[i] - nf4.read[i]) / nf4_scale);
   }
   EXPECT_LE(worst_int8, 0.5 + 1e-4);
-  EXPECT_LE(worst_nf4, 0.152 + 1e-4) << "half the widest gap between two values of NF4, from -1 to -0.696";
+  EXPECT_LE(worst_nf4, 0.152 + 1e-4)
+      << "half the widest gap between two values of NF4, from -1 to -0.696";
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Published models and independent reference values, where the folder with them lies beside the repository.
+// Published models and independent reference values, where the folder with them lies beside the
+// repository.
 
 #include <gtest/gtest.h>
 
@@ -22,8 +23,10 @@ class PublishedModel : public ::testing::TestWithParam<const char*> {
   void SetUp() override {
     std::error_code error;
     if (!std::filesystem::exists(shared_folder() / "models" / "expected.json", error))
-      GTEST_SKIP() << "no reference models at " << shared_folder() << " (FRESHET_SHARED names the folder)";
-    const Result<std::string> text = read_file(shared_folder() / "models" / "expected.json", limits::kMiB);
+      GTEST_SKIP() << "no reference models at " << shared_folder()
+                   << " (FRESHET_SHARED names the folder)";
+    const Result<std::string> text =
+        read_file(shared_folder() / "models" / "expected.json", limits::kMiB);
     ASSERT_TRUE(text) << text.error().what;
     expected_ = (*parse_json(*text, "expected.json"))[GetParam()];
     Result<ModelFiles> files = open_model_folder(shared_folder() / "models" / GetParam());
@@ -40,18 +43,21 @@ TEST_P(PublishedModel, ContinuesThePromptAsTheReferenceDoes) {
   const auto prompt = model_->tokenizer().encode(expected_["prompt"].get<std::string>(), true);
   EXPECT_EQ(prompt, expected_["prompt_ids"].get<std::vector<TokenId>>());
   const auto want = expected_["greedy_ids"].get<std::vector<TokenId>>();
-  const Result<Generated> made =
-      model_->generate({}, {}, prompt, {.tokens_max = static_cast<int>(want.size()), .greedy = true});
+  const Result<Generated> made = model_->generate(
+      {}, {}, prompt, {.tokens_max = static_cast<int>(want.size()), .greedy = true});
   ASSERT_TRUE(made) << made.error().what;
   EXPECT_EQ(made->ids, want);
   const auto logits = expected_["last_logits_first8"].get<std::vector<float>>();
-  for (std::size_t i = 0; i < logits.size(); ++i) EXPECT_NEAR(made->prompt_logits[i], logits[i], 1e-3) << "id " << i;
+  for (std::size_t i = 0; i < logits.size(); ++i)
+    EXPECT_NEAR(made->prompt_logits[i], logits[i], 1e-3) << "id " << i;
 }
 
 TEST_P(PublishedModel, HasTheLossOfTheReference) {
-  const Result<std::string> text = read_file(shared_folder() / "text" / "tinystories_2MiB.txt", 4 * limits::kMiB);
+  const Result<std::string> text =
+      read_file(shared_folder() / "text" / "tinystories_2MiB.txt", 4 * limits::kMiB);
   ASSERT_TRUE(text) << text.error().what;
-  const auto documents = split_documents(std::string_view(*text).substr(0, 20'000), "tinystories");  // ASCII
+  const auto documents =
+      split_documents(std::string_view(*text).substr(0, 20'000), "tinystories");  // ASCII
   ASSERT_TRUE(documents);
   EXPECT_EQ(documents->size(), expected_["docs"].get<std::size_t>());
   double nll = 0;
@@ -59,7 +65,8 @@ TEST_P(PublishedModel, HasTheLossOfTheReference) {
   for (const Document& document : *documents) {
     auto ids = model_->tokenizer().encode(document.text, true);
     ids.resize(std::min(ids.size(), static_cast<std::size_t>(model_->config().max_positions)));
-    const auto one = model_->evaluate({}, {}, ids, document.text.size(), static_cast<int>(ids.size()) - 1);
+    const auto one =
+        model_->evaluate({}, {}, ids, document.text.size(), static_cast<int>(ids.size()) - 1);
     ASSERT_TRUE(one) << one.error().what;
     nll += one->nll;
     tokens += one->tokens;
@@ -68,8 +75,10 @@ TEST_P(PublishedModel, HasTheLossOfTheReference) {
   EXPECT_NEAR(nll / static_cast<double>(tokens), expected_["nll_per_token"].get<double>(), 1e-4);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shared, PublishedModel, ::testing::Values("stories260K", "babyllama-chars"),
-                         [](const auto& one) { return std::string(one.param) == "stories260K" ? "Stories" : "Babyllama"; });
+INSTANTIATE_TEST_SUITE_P(Shared, PublishedModel,
+                         ::testing::Values("stories260K", "babyllama-chars"), [](const auto& one) {
+                           return std::string(one.param) == "stories260K" ? "Stories" : "Babyllama";
+                         });
 
 }  // namespace
 }  // namespace freshet

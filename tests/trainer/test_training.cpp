@@ -1,6 +1,5 @@
-// Training on the processor's own passes: that it learns, that it is the same however it is cut up or broken off, and what it refuses.
-
-#include "trainer/training/train.h"
+// Training on the processor's own passes: that it learns, that it is the same however it is cut up
+// or broken off, and what it refuses.
 
 #include <algorithm>
 #include <cmath>
@@ -13,6 +12,7 @@
 #include "trainer/finetune.h"
 #include "trainer/training/batches.h"
 #include "trainer/training/mezo.h"
+#include "trainer/training/train.h"
 
 namespace freshet {
 namespace {
@@ -23,7 +23,8 @@ TokenStream walks(int documents, std::size_t length, std::uint64_t seed) {
   Rng rng(seed);
   for (int d = 0; d < documents; ++d) {
     std::vector<TokenId> ids{1};
-    while (ids.size() < length) ids.push_back(3 + (ids.back() + 7 + static_cast<TokenId>(rng.below(2))) % 200);
+    while (ids.size() < length)
+      ids.push_back(3 + (ids.back() + 7 + static_cast<TokenId>(rng.below(2))) % 200);
     stream.append(ids, {}, length);
   }
   return stream;
@@ -31,19 +32,30 @@ TokenStream walks(int documents, std::size_t length, std::uint64_t seed) {
 
 TrainPlan short_plan() {
   TrainPlan plan;
-  plan.base = {.adapter = {.rank = 4, .alpha = 8, .targets = {}}, .train_a = true, .train_b = true, .steps = 12, .batch = 4, .window = 16,
-               .lr = 1e-2f, .seed = 3};
+  plan.base = {.adapter = {.rank = 4, .alpha = 8, .targets = {}},
+               .train_a = true,
+               .train_b = true,
+               .steps = 12,
+               .batch = 4,
+               .window = 16,
+               .lr = 1e-2f,
+               .seed = 3};
   return plan;
 }
 
 class TrainingOf : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Architectures, TrainingOf, testing::Values("gpt2", "llama-bias-linear", "qwen3"), [](const auto& one) {
-  return std::string(one.param).substr(0, std::string(one.param).find('-'));
-});
+INSTANTIATE_TEST_SUITE_P(Architectures, TrainingOf,
+                         testing::Values("gpt2", "llama-bias-linear", "qwen3"),
+                         [](const auto& one) {
+                           return std::string(one.param).substr(0,
+                                                                std::string(one.param).find('-'));
+                         });
 
 struct Setting {
-  explicit Setting(const char* name) : model(name), layout(adapter_layout(model.config, short_plan().base.adapter).value()) {}
-  Trained run(const TrainPlan& plan, const TokenStream& text, TrainState start = {}, const TrainHooks& hooks = {}) const {
+  explicit Setting(const char* name)
+      : model(name), layout(adapter_layout(model.config, short_plan().base.adapter).value()) {}
+  Trained run(const TrainPlan& plan, const TokenStream& text, TrainState start = {},
+              const TrainHooks& hooks = {}) const {
     if (start.adapter.empty()) start.adapter = initial_adapter(layout, 5);
     Result<Trained> trained = train(model.transformer, plan, layout, std::move(start), text, hooks);
     EXPECT_TRUE(trained) << trained.error().what;
@@ -56,7 +68,8 @@ struct Setting {
 double worst_difference(const std::vector<float>& a, const std::vector<float>& b) {
   EXPECT_EQ(a.size(), b.size());
   double worst = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::fabs(double{a[i]} - b[i]));
+  for (std::size_t i = 0; i < a.size(); ++i)
+    worst = std::max(worst, std::fabs(double{a[i]} - b[i]));
   return worst;
 }
 
@@ -116,13 +129,14 @@ TEST(Training, LeavesTheFrozenFactorBitForBit) {
   plan.base.train_a = false;
   plan.weight_decay = 0.1f;
   const Layout frozen = phase_layout(setting.layout, true, false);
-  const std::vector<float> start = initial_adapter(setting.layout, 5), tuned = setting.run(plan, walks(4, 60, 1)).state.adapter;
+  const std::vector<float> start = initial_adapter(setting.layout, 5),
+                           tuned = setting.run(plan, walks(4, 60, 1)).state.adapter;
   EXPECT_EQ(gather(setting.layout, frozen, start), gather(setting.layout, frozen, tuned));
   EXPECT_NE(start, tuned);
 }
 
-// Scores of a hundred and more, as models with large biases of q and k have: backward makes the probabilities again from what was
-// kept, and they must be those that forward used.
+// Scores of a hundred and more, as models with large biases of q and k have: backward makes the
+// probabilities again from what was kept, and they must be those that forward used.
 TEST(Training, BackwardFindsTheProbabilitiesOfForwardWhereScoresAreLarge) {
   if (!kernels::multiplies_bf16()) GTEST_SKIP() << "this processor does not multiply bf16";
   ModelConfig config;
@@ -130,7 +144,9 @@ TEST(Training, BackwardFindsTheProbabilitiesOfForwardWhereScoresAreLarge) {
   config.layers = config.heads = config.kv_heads = 1;
   config.max_positions = 64;
   config.tied_embeddings = true;
-  const Transformer model = load_transformer(config, random_weights(config, Dtype::kBF16, 3, 0.9f), Precision::kBf16).value();
+  const Transformer model =
+      load_transformer(config, random_weights(config, Dtype::kBF16, 3, 0.9f), Precision::kBf16)
+          .value();
   constexpr int kTime = 48, kDim = 64;
   const Lora none;
   const PassShape shape{1, kTime};
@@ -186,7 +202,8 @@ TEST(Training, MezoLowersTheLossAlongDirectionsThatAnyoneCanReplay) {
   const Trained trained = setting.run(plan, text);
   const std::vector<float>& losses = trained.state.losses;
   EXPECT_LT(losses.back(), losses.front() - 0.1f);
-  const std::vector<float> replayed = replay_directions(setting.layout, true, true, plan.base.seed, trained.state.directions, start);
+  const std::vector<float> replayed = replay_directions(setting.layout, true, true, plan.base.seed,
+                                                        trained.state.directions, start);
   EXPECT_LT(worst_difference(replayed, trained.state.adapter), 1e-4);
   EXPECT_NE(replayed, start);
 }
@@ -207,7 +224,8 @@ TEST(Mezo, SignsAreTheSameEverywhere) {
 TEST(Training, RefusesWhatDoesNotFit) {
   const Setting setting("qwen3");
   const TokenStream text = walks(4, 60, 1), scrap = walks(1, 10, 1);
-  const auto refused = [&](const TrainPlan& plan, std::vector<float> adapter, const TokenStream& from) {
+  const auto refused = [&](const TrainPlan& plan, std::vector<float> adapter,
+                           const TokenStream& from) {
     TrainState start;
     start.adapter = std::move(adapter);
     return !train(setting.model.transformer, plan, setting.layout, start, from, {}).has_value();
@@ -235,10 +253,12 @@ TEST(Batches, NoTokenSeesAnotherDocument) {
       const TokenBatch batch = batches.next();
       ASSERT_FALSE(batch.first_seen.empty());
       for (std::size_t n = 0; n < batch.ids.size(); ++n) {
-        const int place = static_cast<int>(n % static_cast<std::size_t>(batch.time)), seen = batch.first_seen[n];
+        const int place = static_cast<int>(n % static_cast<std::size_t>(batch.time)),
+                  seen = batch.first_seen[n];
         ASSERT_LE(seen, place);
         EXPECT_EQ(batch.positions[n], place - seen);
-        for (int t = seen + 1; t <= place; ++t)  // BOS begins a document: none stands between the first place seen and this one
+        for (int t = seen + 1; t <= place;
+             ++t)  // BOS begins a document: none stands between the first place seen and this one
           EXPECT_NE(batch.ids[n - static_cast<std::size_t>(place - t)], 1);
         EXPECT_NE(batch.targets[n], 1) << "the start of a document is nothing to predict";
       }
@@ -260,7 +280,8 @@ TEST(Batches, PackedDocumentsLearnAsIfEachWereAlone) {
   const TokenBatch packed = batches.next();
   ASSERT_EQ(targets_of(packed), 16);  // two documents of 9 ids in a row of 16
   const Lora lora(model.config, layout, values.data(), together.data(), true, true);
-  const double loss = Pass(model.transformer, lora, {.rows_max = 16, .train = true}).run(packed, 1, nullptr);
+  const double loss =
+      Pass(model.transformer, lora, {.rows_max = 16, .train = true}).run(packed, 1, nullptr);
   const Lora single(model.config, layout, values.data(), apart.data(), true, true);
   double sum = 0;
   for (const std::size_t start : text.starts) {
@@ -275,13 +296,15 @@ TEST(Batches, PackedDocumentsLearnAsIfEachWereAlone) {
 TEST(Evaluate, CountsEveryTokenButTheFirst) {
   const golden::Model model("llama-bias-linear");
   for (std::size_t count : {2u, 16u, 17u, 33u, 150u, 300u}) {
-    const Result<Evaluation> measured = evaluate(model.transformer, {}, {}, walks(1, count, 1).ids, 1, 16, {});
+    const Result<Evaluation> measured =
+        evaluate(model.transformer, {}, {}, walks(1, count, 1).ids, 1, 16, {});
     ASSERT_TRUE(measured);
     EXPECT_EQ(measured->tokens, count - 1);
   }
   std::vector<std::uint8_t> counts(33, 0);
   counts[5] = counts[20] = 1;
-  EXPECT_EQ(evaluate(model.transformer, {}, {}, walks(1, 33, 1).ids, 1, 16, {}, counts)->tokens, 2u);
+  EXPECT_EQ(evaluate(model.transformer, {}, {}, walks(1, 33, 1).ids, 1, 16, {}, counts)->tokens,
+            2u);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// How a training ends that cannot go on: nothing is moved or saved that is no number, and no memory is no crash.
+// How a training ends that cannot go on: nothing is moved or saved that is no number, and no memory
+// is no crash.
 
 #include <algorithm>
 #include <cmath>
@@ -23,15 +24,22 @@ TokenStream sequence(int count) {
 
 TrainPlan plan_of(Gradient gradient, int mezo_seeds) {
   TrainPlan plan;
-  plan.base = {.adapter = {.rank = 4, .alpha = 8, .targets = {}}, .train_a = true, .train_b = true, .steps = 8, .batch = 2, .window = 16,
-               .lr = 1e-3f, .seed = 3};
+  plan.base = {.adapter = {.rank = 4, .alpha = 8, .targets = {}},
+               .train_a = true,
+               .train_b = true,
+               .steps = 8,
+               .batch = 2,
+               .window = 16,
+               .lr = 1e-3f,
+               .seed = 3};
   plan.gradient = gradient;
   plan.mezo_seeds = mezo_seeds;
   return plan;
 }
 
 bool finite(const std::vector<float>& values) {
-  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+  return std::all_of(values.begin(), values.end(),
+                     [](float value) { return std::isfinite(value); });
 }
 
 // A loss that stays finite, whose gradient overflows at one step.
@@ -63,15 +71,20 @@ TEST(TrainingEnds, BeforeAGradientThatIsNoNumberReachesTheAdapterOrWhatIsSaved) 
       EXPECT_TRUE(finite(state.adapter) && finite(state.first) && finite(state.second));
       return {};
     };
-    hooks.source = [](const Layout&, const std::vector<float>&, std::vector<float>& gradient) -> Result<std::unique_ptr<LossSource>> {
+    hooks.source = [](const Layout&, const std::vector<float>&,
+                      std::vector<float>& gradient) -> Result<std::unique_ptr<LossSource>> {
       return std::make_unique<Overflowing>(gradient, 4);
     };
     TrainState start;
     start.adapter = initial_adapter(layout, 1);
-    const Result<Trained> trained = train(model.transformer, plan, layout, std::move(start), sequence(200), hooks);
+    const Result<Trained> trained =
+        train(model.transformer, plan, layout, std::move(start), sequence(200), hooks);
     ASSERT_FALSE(trained);
     EXPECT_EQ(trained.error().code, Code::kBadInput);
-    EXPECT_NE(trained.error().what.find("the gradient is no number at step 4: lower the learning rate"), std::string::npos) << trained.error().what;
+    EXPECT_NE(
+        trained.error().what.find("the gradient is no number at step 4: lower the learning rate"),
+        std::string::npos)
+        << trained.error().what;
     EXPECT_EQ(saved, 3);
   }
 }
@@ -106,7 +119,8 @@ TEST(TrainingEnds, AStateWithoutTheFactorsOfItsDirectionsIsRefused) {
 }
 
 TEST(Memory, ThatThereIsNotIsSaidByAnException) {
-  for (const std::size_t count : {std::size_t{1} << 57, std::size_t{1} << 62, SIZE_MAX}) EXPECT_THROW(Memory<float> memory(count), std::bad_alloc);
+  for (const std::size_t count : {std::size_t{1} << 57, std::size_t{1} << 62, SIZE_MAX})
+    EXPECT_THROW(Memory<float> memory(count), std::bad_alloc);
   Room<float> room;
   EXPECT_THROW(room.of(std::size_t{1} << 57), std::bad_alloc);
   room.of(10)[9] = 1;

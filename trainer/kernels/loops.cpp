@@ -7,8 +7,9 @@
 
 namespace freshet::kernels {
 
-FRESHET_SIMD void rms_norm(Rows shape, float eps, const float* __restrict x, const float* __restrict w,
-                           float* __restrict y, float* __restrict inverse_rms) {
+FRESHET_SIMD void rms_norm(Rows shape, float eps, const float* __restrict x,
+                           const float* __restrict w, float* __restrict y,
+                           float* __restrict inverse_rms) {
   const int columns = shape.columns;
   for (std::int64_t n = 0; n < shape.rows; ++n) {
     const float* row = x + n * columns;
@@ -21,9 +22,10 @@ FRESHET_SIMD void rms_norm(Rows shape, float eps, const float* __restrict x, con
   }
 }
 
-FRESHET_SIMD void rms_norm_backward(Rows shape, const float* __restrict dy, const float* __restrict x,
-                                    const float* __restrict w, const float* __restrict inverse_rms,
-                                    float* __restrict dx, float* __restrict dw) {
+FRESHET_SIMD void rms_norm_backward(Rows shape, const float* __restrict dy,
+                                    const float* __restrict x, const float* __restrict w,
+                                    const float* __restrict inverse_rms, float* __restrict dx,
+                                    float* __restrict dw) {
   const int columns = shape.columns;
   for (std::int64_t n = 0; n < shape.rows; ++n) {
     const float* g = dy + n * columns;
@@ -39,8 +41,9 @@ FRESHET_SIMD void rms_norm_backward(Rows shape, const float* __restrict dy, cons
   }
 }
 
-FRESHET_SIMD void layer_norm(Rows shape, float eps, const float* __restrict x, const float* __restrict w,
-                             const float* __restrict b, float* __restrict y, float* __restrict mean,
+FRESHET_SIMD void layer_norm(Rows shape, float eps, const float* __restrict x,
+                             const float* __restrict w, const float* __restrict b,
+                             float* __restrict y, float* __restrict mean,
                              float* __restrict inverse) {
   const int columns = shape.columns;
   for (std::int64_t n = 0; n < shape.rows; ++n) {
@@ -57,9 +60,10 @@ FRESHET_SIMD void layer_norm(Rows shape, float eps, const float* __restrict x, c
   }
 }
 
-FRESHET_SIMD void layer_norm_backward(Rows shape, const float* __restrict dy, const float* __restrict x,
-                                      const float* __restrict w, const float* __restrict mean,
-                                      const float* __restrict inverse, float* __restrict dx) {
+FRESHET_SIMD void layer_norm_backward(Rows shape, const float* __restrict dy,
+                                      const float* __restrict x, const float* __restrict w,
+                                      const float* __restrict mean, const float* __restrict inverse,
+                                      float* __restrict dx) {
   const int columns = shape.columns;
   for (std::int64_t n = 0; n < shape.rows; ++n) {
     const float *g = dy + n * columns, *row = x + n * columns;
@@ -72,7 +76,8 @@ FRESHET_SIMD void layer_norm_backward(Rows shape, const float* __restrict dy, co
     sum /= static_cast<float>(columns);
     along /= static_cast<float>(columns);
     float* out = dx + n * columns;
-    for (int c = 0; c < columns; ++c) out[c] = factor * (g[c] * w[c] - sum - (row[c] - middle) * factor * along);
+    for (int c = 0; c < columns; ++c)
+      out[c] = factor * (g[c] * w[c] - sum - (row[c] - middle) * factor * along);
   }
 }
 
@@ -83,8 +88,8 @@ FRESHET_SIMD void gelu(std::int64_t count, const float* __restrict x, float* __r
   }
 }
 
-FRESHET_SIMD void gelu_backward(std::int64_t count, const float* __restrict dout, const float* __restrict x,
-                                float* __restrict dx) {
+FRESHET_SIMD void gelu_backward(std::int64_t count, const float* __restrict dout,
+                                const float* __restrict x, float* __restrict dx) {
   for (std::int64_t i = 0; i < count; ++i) {
     const float inner = 0.7978845608f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
     const float half = 1.0f / (1.0f + std::exp(-2.0f * inner));
@@ -93,13 +98,14 @@ FRESHET_SIMD void gelu_backward(std::int64_t count, const float* __restrict dout
   }
 }
 
-FRESHET_SIMD void swiglu(std::int64_t count, const float* __restrict gate, const float* __restrict up,
-                         float* __restrict out) {
+FRESHET_SIMD void swiglu(std::int64_t count, const float* __restrict gate,
+                         const float* __restrict up, float* __restrict out) {
   for (std::int64_t i = 0; i < count; ++i) out[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
 }
 
-FRESHET_SIMD void swiglu_backward(std::int64_t count, const float* __restrict dout, const float* __restrict gate,
-                                  const float* __restrict up, float* __restrict dgate, float* __restrict dup) {
+FRESHET_SIMD void swiglu_backward(std::int64_t count, const float* __restrict dout,
+                                  const float* __restrict gate, const float* __restrict up,
+                                  float* __restrict dgate, float* __restrict dup) {
   for (std::int64_t i = 0; i < count; ++i) {
     const float sigmoid = 1.0f / (1.0f + std::exp(-gate[i]));
     dup[i] = dout[i] * gate[i] * sigmoid;
@@ -107,8 +113,9 @@ FRESHET_SIMD void swiglu_backward(std::int64_t count, const float* __restrict do
   }
 }
 
-FRESHET_SIMD void rotate(int time, int heads, int head_dim, const int* positions, const float* __restrict cosine,
-                         const float* __restrict sine, bool inverse, float* __restrict x) {
+FRESHET_SIMD void rotate(int time, int heads, int head_dim, const int* positions,
+                         const float* __restrict cosine, const float* __restrict sine, bool inverse,
+                         float* __restrict x) {
   const int half = head_dim / 2;
   const float sign = inverse ? -1.0f : 1.0f;
   for (int t = 0; t < time; ++t) {
@@ -142,8 +149,8 @@ FRESHET_SIMD float cross_entropy(int vocab, std::int64_t target, float* __restri
   return std::log(sum) + highest - at_target;
 }
 
-FRESHET_SIMD float distillation(int vocab, std::int64_t target, const Teacher& teacher, float* __restrict z,
-                                float* __restrict scratch) {
+FRESHET_SIMD float distillation(int vocab, std::int64_t target, const Teacher& teacher,
+                                float* __restrict z, float* __restrict scratch) {
   const float inverse_temperature = 1.0f / teacher.temperature;
   float highest = z[0];
   for (int i = 1; i < vocab; ++i) highest = std::max(highest, z[i]);
@@ -165,9 +172,11 @@ FRESHET_SIMD float distillation(int vocab, std::int64_t target, const Teacher& t
   loss -= rest_q * std::log(rest_p);
   const float temperature = teacher.temperature, outside = 1.0f - rest_q / rest_p;
   const float plain = cross_entropy(vocab, target, z);
-  const float by_teacher = teacher.teacher_weight * temperature;  // T^2 from the loss, 1/T from z / T
+  const float by_teacher =
+      teacher.teacher_weight * temperature;  // T^2 from the loss, 1/T from z / T
   // d loss / d (z / T): p - q where kept, p (1 - rest_q / rest_p) elsewhere.
-  for (int i = 0; i < vocab; ++i) z[i] = teacher.plain_weight * z[i] + by_teacher * scratch[i] * outside;
+  for (int i = 0; i < vocab; ++i)
+    z[i] = teacher.plain_weight * z[i] + by_teacher * scratch[i] * outside;
   for (int i = 0; i < teacher.kept; ++i) {
     const std::int64_t id = teacher.ids[i];
     z[id] += by_teacher * (scratch[id] * (1.0f - outside) - teacher.q[i]);
@@ -176,7 +185,8 @@ FRESHET_SIMD float distillation(int vocab, std::int64_t target, const Teacher& t
 }
 
 FRESHET_SIMD void adamw(const AdamW& rule, std::int64_t count, const float* __restrict gradient,
-                        float* __restrict first, float* __restrict second, float* __restrict values) {
+                        float* __restrict first, float* __restrict second,
+                        float* __restrict values) {
   const float correction1 = 1.0f - std::pow(rule.beta1, static_cast<float>(rule.step));
   const float correction2 = 1.0f - std::pow(rule.beta2, static_cast<float>(rule.step));
   const float rate = rule.lr / correction1, root = 1.0f / std::sqrt(correction2);

@@ -18,11 +18,12 @@ void rms_norm(Rows shape, float eps, const float* x, const float* w, float* y, f
 void rms_norm_backward(Rows shape, const float* dy, const float* x, const float* w,
                        const float* inverse_rms, float* dx, float* dw);
 
-// y = (x - mean) / deviation * w + b (Ba et al. 2016, arXiv:1607.06450); mean, inverse [N] are kept.
-void layer_norm(Rows shape, float eps, const float* x, const float* w, const float* b, float* y, float* mean,
-                float* inverse);
-void layer_norm_backward(Rows shape, const float* dy, const float* x, const float* w, const float* mean,
-                         const float* inverse, float* dx);
+// y = (x - mean) / deviation * w + b (Ba et al. 2016, arXiv:1607.06450); mean, inverse [N] are
+// kept.
+void layer_norm(Rows shape, float eps, const float* x, const float* w, const float* b, float* y,
+                float* mean, float* inverse);
+void layer_norm_backward(Rows shape, const float* dy, const float* x, const float* w,
+                         const float* mean, const float* inverse, float* dx);
 
 // x 0.5 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))): the form of GELU that GPT-2 has ("gelu_new").
 void gelu(std::int64_t count, const float* x, float* out);
@@ -35,15 +36,16 @@ void swiglu_backward(std::int64_t count, const float* dout, const float* gate, c
 
 struct AttentionShape {
   int time, heads, kv_heads, head_dim;
-  const int* first_seen = nullptr;  // [T], not falling, first_seen[t] <= t: the first key that query t sees; null: 0
+  const int* first_seen =
+      nullptr;  // [T], not falling, first_seen[t] <= t: the first key that query t sees; null: 0
   int group() const { return heads / kv_heads; }
 };
 
 // Rotary embedding, the rotate-half form (Su et al. 2021, arXiv:2104.09864): in place on x [T,
 // heads, D]; cosine, sine [positions, D/2]; positions [T], null for 0, 1, 2, ... `inverse` rotates
 // back, which is the backward pass.
-void rotate(int time, int heads, int head_dim, const int* positions, const float* cosine, const float* sine,
-            bool inverse, float* x);
+void rotate(int time, int heads, int head_dim, const int* positions, const float* cosine,
+            const float* sine, bool inverse, float* x);
 
 // Causal attention of one sequence, for the query heads of one key/value head `g`; q and k are
 // already rotated. q, out [T,H,D]; k, v [T,G,D]; log_sum [H,T]; scratch: attention_scratch(shape)

@@ -11,16 +11,32 @@ namespace freshet::kernels {
 namespace {
 
 // The 16 values of NF4 (Dettmers et al. 2023, appendix E).
-constexpr std::array<float, 16> kNf4 = {
-    -1.0f,          -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f, -0.18477343022823334f,
-    -0.09105003625154495f, 0.0f,          0.07958029955625534f, 0.16093020141124725f,  0.24611230194568634f,  0.33791524171829224f,
-    0.44070982933044434f,  0.5626170039176941f, 0.7229568362236023f, 1.0f};
+constexpr std::array<float, 16> kNf4 = {-1.0f,
+                                        -0.6961928009986877f,
+                                        -0.5250730514526367f,
+                                        -0.39491748809814453f,
+                                        -0.28444138169288635f,
+                                        -0.18477343022823334f,
+                                        -0.09105003625154495f,
+                                        0.0f,
+                                        0.07958029955625534f,
+                                        0.16093020141124725f,
+                                        0.24611230194568634f,
+                                        0.33791524171829224f,
+                                        0.44070982933044434f,
+                                        0.5626170039176941f,
+                                        0.7229568362236023f,
+                                        1.0f};
 
-std::int64_t blocks_of(std::int64_t columns) { return (columns + kBlockColumns - 1) / kBlockColumns; }
+std::int64_t blocks_of(std::int64_t columns) {
+  return (columns + kBlockColumns - 1) / kBlockColumns;
+}
 
 int nearest_nf4(float value) {
   int best = 0;
-  while (best < 15 && value > 0.5f * (kNf4[static_cast<std::size_t>(best)] + kNf4[static_cast<std::size_t>(best) + 1])) ++best;
+  while (best < 15 && value > 0.5f * (kNf4[static_cast<std::size_t>(best)] +
+                                      kNf4[static_cast<std::size_t>(best) + 1]))
+    ++best;
   return best;
 }
 
@@ -41,13 +57,17 @@ std::int64_t scales_of(Form form, std::int64_t rows, std::int64_t columns) {
 
 const float* nf4_values() { return kNf4.data(); }
 
-void read_row(const Matrix& matrix, std::int64_t row, std::int64_t first, std::int64_t count, float* out) {
+void read_row(const Matrix& matrix, std::int64_t row, std::int64_t first, std::int64_t count,
+              float* out) {
   const std::int64_t columns = matrix.columns;
   if (matrix.form == Form::kF32) {
-    std::memcpy(out, static_cast<const float*>(matrix.values) + row * columns + first, static_cast<std::size_t>(count) * 4);
+    std::memcpy(out, static_cast<const float*>(matrix.values) + row * columns + first,
+                static_cast<std::size_t>(count) * 4);
     return;
   }
-  if (matrix.form == Form::kBf16) return from_bf16(count, static_cast<const std::uint16_t*>(matrix.values) + row * columns + first, out);
+  if (matrix.form == Form::kBf16)
+    return from_bf16(count,
+                     static_cast<const std::uint16_t*>(matrix.values) + row * columns + first, out);
   const float* scales = matrix.scales + row * blocks_of(columns);
   if (matrix.form == Form::kInt8) {
     const auto* values = static_cast<const std::int8_t*>(matrix.values) + row * columns;
@@ -81,7 +101,8 @@ void write_row(Form form, std::int64_t columns, const float* row, void* values, 
     for (std::int64_t at = first; at < end; ++at) {
       const float unit = row[at] * inverse;
       if (form == Form::kInt8) {
-        static_cast<std::int8_t*>(values)[at] = static_cast<std::int8_t>(std::lround(std::clamp(unit, -127.0f, 127.0f)));
+        static_cast<std::int8_t*>(values)[at] =
+            static_cast<std::int8_t>(std::lround(std::clamp(unit, -127.0f, 127.0f)));
         continue;
       }
       auto& pair = static_cast<std::uint8_t*>(values)[at / 2];
@@ -91,7 +112,9 @@ void write_row(Form form, std::int64_t columns, const float* row, void* values, 
   }
 }
 
-void to_bf16(std::int64_t count, const float* values, std::uint16_t* out) { tile_loops().to_bf16(count, values, out); }
+void to_bf16(std::int64_t count, const float* values, std::uint16_t* out) {
+  tile_loops().to_bf16(count, values, out);
+}
 
 void from_bf16(std::int64_t count, const std::uint16_t* values, float* out) {
   for (std::int64_t i = 0; i < count; ++i) {

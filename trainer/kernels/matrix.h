@@ -1,7 +1,7 @@
 #pragma once
-// A matrix in memory in one of the forms that a weight may have, and the products of a transformer with it. Plain
-// pointers, no LibTorch. Row-major. The innermost loops exist for AVX-512 (with BF16 where the processor has it),
-// AVX2 and anything else, and are chosen when the program runs.
+// A matrix in memory in one of the forms that a weight may have, and the products of a transformer
+// with it. Plain pointers, no LibTorch. Row-major. The innermost loops exist for AVX-512 (with BF16
+// where the processor has it), AVX2 and anything else, and are chosen when the program runs.
 
 #include <cstdint>
 
@@ -11,7 +11,8 @@ enum class Form : std::uint8_t {
   kF32,
   kBf16,
   kInt8,  // one scale a row and 64 columns: value = scale * integer
-  kNf4,   // 4-bit NormalFloat (Dettmers et al. 2023, arXiv:2305.14314): one scale a row and 64 columns, even column low
+  kNf4,   // 4-bit NormalFloat (Dettmers et al. 2023, arXiv:2305.14314): one scale a row and 64
+          // columns, even column low
 };
 
 inline constexpr std::int64_t kBlockColumns = 64;  // that share a scale
@@ -29,7 +30,8 @@ std::int64_t scales_of(Form form, std::int64_t rows, std::int64_t columns);  // 
 const float* nf4_values();  // [16], ascending
 
 // Columns [first, first + count) of one row. REQUIRES: first even for kNf4.
-void read_row(const Matrix& matrix, std::int64_t row, std::int64_t first, std::int64_t count, float* out);
+void read_row(const Matrix& matrix, std::int64_t row, std::int64_t first, std::int64_t count,
+              float* out);
 
 // The nearest values of the form, row by row. REQUIRES: `values`, `scales` have room.
 void write_row(Form form, std::int64_t columns, const float* row, void* values, float* scales);

@@ -41,35 +41,51 @@ struct Split {
 
 Split split_of(std::int64_t rows, std::int64_t columns, int vector) {
   Split split;
-  const std::int64_t widest = std::min<std::int64_t>(kPanelColumnsMax, vector == 16 ? 48 : 2 * vector);
+  const std::int64_t widest =
+      std::min<std::int64_t>(kPanelColumnsMax, vector == 16 ? 48 : 2 * vector);
   split.panel_columns = std::min(widest, (columns + vector - 1) / vector * vector);
   split.panels = (columns + split.panel_columns - 1) / split.panel_columns;
   const std::int64_t threads = omp_get_max_threads();
-  if (split.panels < 4 * threads && threads > 1) split.row_parts = std::max<std::int64_t>(1, std::min(threads, rows / 32));
+  if (split.panels < 4 * threads && threads > 1)
+    split.row_parts = std::max<std::int64_t>(1, std::min(threads, rows / 32));
   split.part_rows = (rows + split.row_parts - 1) / split.row_parts;
   split.part_rows = (split.part_rows + 7) / 8 * 8;
   return split;
 }
 
-std::int64_t columns_of(const Product& product) { return product.w_by_input ? product.w.columns : product.w.rows; }
+std::int64_t columns_of(const Product& product) {
+  return product.w_by_input ? product.w.columns : product.w.rows;
+}
 
-void pack_low(const LowRank& low, std::int64_t first, int columns, int width, std::int64_t all, float* out) {
+void pack_low(const LowRank& low, std::int64_t first, int columns, int width, std::int64_t all,
+              float* out) {
   for (int r = 0; r < low.rank; ++r, out += width)
     for (int j = 0; j < width; ++j)
-      out[j] = j >= columns ? 0.0f : low.v_by_rank ? low.v[r * all + first + j] : low.v[(first + j) * low.rank + r];
+      out[j] = j >= columns    ? 0.0f
+               : low.v_by_rank ? low.v[r * all + first + j]
+                               : low.v[(first + j) * low.rank + r];
 }
 
 // One panel of columns times the rows [row, row + rows).
-void multiply_part(const Product& product, std::int64_t first, int columns, int width, std::int64_t row, std::int64_t rows) {
+void multiply_part(const Product& product, std::int64_t first, int columns, int width,
+                   std::int64_t row, std::int64_t rows) {
   const TileLoops& loops = tile_loops();
   const std::int64_t depth = product.x.columns, all = columns_of(product);
   const bool bf16 = product.x.bf16 != nullptr;
   const std::int64_t padded = (depth + 1) / 2 * 2;
   void* values = panel_buffer.of(static_cast<std::size_t>(padded * width) * (bf16 ? 2 : 4));
   loops.pack({product.w, product.w_by_input, bf16, first, columns, width, depth, values});
-  Panel panel{columns, width, bf16 ? padded : depth, bf16, values, width, nullptr, product.bias ? product.bias + first : nullptr};
+  Panel panel{columns,
+              width,
+              bf16 ? padded : depth,
+              bf16,
+              values,
+              width,
+              nullptr,
+              product.bias ? product.bias + first : nullptr};
   if (product.low.rank > 0) {
-    auto* low = static_cast<float*>(low_buffer.of(static_cast<std::size_t>(product.low.rank * width) * 4));
+    auto* low =
+        static_cast<float*>(low_buffer.of(static_cast<std::size_t>(product.low.rank * width) * 4));
     pack_low(product.low, first, columns, width, all, low);
     panel.low = low;
   }
@@ -110,8 +126,8 @@ const TileLoops& tile_loops() {
 #if defined(__x86_64__)
   static const TileLoops& chosen = [&]() -> const TileLoops& {
     __builtin_cpu_init();
-    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-                      __builtin_cpu_supports("avx512dq");
+    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
     if (wide && __builtin_cpu_supports("avx512bf16")) return tile_loops_avx512_bf16();
     if (wide) return tile_loops_avx512();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return tile_loops_avx2();
@@ -125,10 +141,12 @@ const TileLoops& tile_loops() {
 
 void multiply(const Product& product) {
   const std::int64_t depth = product.w_by_input ? product.w.rows : product.w.columns;
-  CHECK(product.x.columns == depth && (product.x.f32 || product.x.bf16), "{} columns of x, depth {}", product.x.columns, depth);
+  CHECK(product.x.columns == depth && (product.x.f32 || product.x.bf16),
+        "{} columns of x, depth {}", product.x.columns, depth);
   CHECK(product.x.bf16 == nullptr || multiplies_bf16());
   if (product.x.rows == 0) return;
-  if (product.x.rows < kFewRows) return product.w_by_input ? multiply_few_by_input(product) : multiply_few({&product, 1});
+  if (product.x.rows < kFewRows)
+    return product.w_by_input ? multiply_few_by_input(product) : multiply_few({&product, 1});
   multiply_panels(product);
 }
 
@@ -137,21 +155,32 @@ void multiply_transposed(const Outer& outer) {
   const Split split = split_of(outer.m, outer.columns, loops.vector);
   // a^T, so that its rows run along the depth.
   thread_local Buffer turned_buffer;
-  auto* turned = static_cast<float*>(turned_buffer.of(static_cast<std::size_t>(outer.m * outer.rows) * 4));
+  auto* turned =
+      static_cast<float*>(turned_buffer.of(static_cast<std::size_t>(outer.m * outer.rows) * 4));
 #pragma omp parallel for schedule(static)
   for (std::int64_t n = 0; n < outer.rows; n += 64)
     for (std::int64_t i = 0; i < outer.m; ++i)
-      for (std::int64_t k = n; k < std::min(outer.rows, n + 64); ++k) turned[i * outer.rows + k] = outer.scale * outer.a[k * outer.m + i];
+      for (std::int64_t k = n; k < std::min(outer.rows, n + 64); ++k)
+        turned[i * outer.rows + k] = outer.scale * outer.a[k * outer.m + i];
 #pragma omp parallel for schedule(static)
   for (std::int64_t p = 0; p < split.panels; ++p) {
     const std::int64_t first = p * split.panel_columns;
     const int columns = static_cast<int>(std::min(split.panel_columns, outer.columns - first));
     const int width = (columns + loops.vector - 1) / loops.vector * loops.vector;
-    const float* values = outer.b + first;  // few rows of c: b is read as it lies, but for a last panel that is not whole
+    const float* values =
+        outer.b +
+        first;  // few rows of c: b is read as it lies, but for a last panel that is not whole
     std::int64_t stride = outer.columns;
     if (columns < width) {
       void* packed = panel_buffer.of(static_cast<std::size_t>(outer.rows * width) * 4);
-      loops.pack({{Form::kF32, outer.rows, outer.columns, outer.b, nullptr}, true, false, first, columns, width, outer.rows, packed});
+      loops.pack({{Form::kF32, outer.rows, outer.columns, outer.b, nullptr},
+                  true,
+                  false,
+                  first,
+                  columns,
+                  width,
+                  outer.rows,
+                  packed});
       values = static_cast<const float*>(packed);
       stride = width;
     }

@@ -1,6 +1,7 @@
 #pragma once
-// y = x W^T (+ bias) (+ u V^T): matrix products with a weight in any form, spread over OpenMP's threads. A weight is brought
-// into the order of the innermost loop panel by panel, so that it may stay where its file is mapped.
+// y = x W^T (+ bias) (+ u V^T): matrix products with a weight in any form, spread over OpenMP's
+// threads. A weight is brought into the order of the innermost loop panel by panel, so that it may
+// stay where its file is mapped.
 
 #include "trainer/kernels/matrix.h"
 
@@ -8,7 +9,8 @@ namespace freshet::kernels {
 
 bool multiplies_bf16();  // the processor has an instruction for it
 
-// x [rows, columns], f32, and the same rounded to bf16 where products are to be made of that (else null).
+// x [rows, columns], f32, and the same rounded to bf16 where products are to be made of that (else
+// null).
 struct Operand {
   std::int64_t rows = 0, columns = 0;
   const float* f32 = nullptr;
@@ -29,14 +31,15 @@ struct Product {
   bool w_by_input = false;      // w is [columns of x, columns of y]: y = x W
   const float* bias = nullptr;  // [columns of y]
   LowRank low;
-  bool accumulate = false;      // y += instead of y =
-  float* y = nullptr;           // [rows, columns of y]
+  bool accumulate = false;  // y += instead of y =
+  float* y = nullptr;       // [rows, columns of y]
 };
 
 // REQUIRES: sizes fit; nothing overlaps y.
 void multiply(const Product& product);
 
-// c [m, columns] (+)= a^T b, a [rows, m], b [rows, columns], all f32: what the gradient of a factor is.
+// c [m, columns] (+)= a^T b, a [rows, m], b [rows, columns], all f32: what the gradient of a factor
+// is.
 struct Outer {
   std::int64_t rows = 0, m = 0, columns = 0;
   const float* a = nullptr;

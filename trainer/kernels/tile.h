@@ -1,7 +1,8 @@
 #pragma once
-// The innermost loops of a product. They are written once over the width of a vector, in tile_loops.h, which each instruction set
-// compiles in a source of its own (tile_avx512.cpp, tile_avx2.cpp, tile_portable.cpp) under its own flags; each hands out one
-// TileLoops. No function of the standard library there: its inline copies would carry those flags to other processors.
+// The innermost loops of a product. They are written once over the width of a vector, in
+// tile_loops.h, which each instruction set compiles in a source of its own (tile_avx512.cpp,
+// tile_avx2.cpp, tile_portable.cpp) under its own flags; each hands out one TileLoops. No function
+// of the standard library there: its inline copies would carry those flags to other processors.
 
 #include <cstdint>
 
@@ -13,17 +14,19 @@
 
 namespace freshet::kernels {
 
-// Up to kPanelColumnsMax columns of y, in the order of the innermost loop: f32 [depth][width], or bf16 [depth/2][width][2].
+// Up to kPanelColumnsMax columns of y, in the order of the innermost loop: f32 [depth][width], or
+// bf16 [depth/2][width][2].
 inline constexpr int kPanelColumnsMax = 48;
 
 struct Panel {
-  int columns = 0, width = 0;      // those that count; the multiple of the vector that holds them
-  std::int64_t depth = 0;          // columns of x
+  int columns = 0, width = 0;  // those that count; the multiple of the vector that holds them
+  std::int64_t depth = 0;      // columns of x
   bool bf16 = false;
   const void* values = nullptr;
-  std::int64_t stride = 0;         // from one row of f32 values to the next: width, or that of the matrix they lie in
-  const float* low = nullptr;      // [rank][width]
-  const float* bias = nullptr;     // [columns]
+  std::int64_t stride =
+      0;  // from one row of f32 values to the next: width, or that of the matrix they lie in
+  const float* low = nullptr;   // [rank][width]
+  const float* bias = nullptr;  // [columns]
 };
 
 struct PanelTask {

@@ -22,7 +22,8 @@ float dot_f32(std::int64_t count, const float* a, const float* b) {
 }
 
 #if defined(__AVX512BF16__)
-// One row after another, so that memory is read as one stream: several at a time come at half the speed or less.
+// One row after another, so that memory is read as one stream: several at a time come at half the
+// speed or less.
 void dot_bf16(const RowTask& task) {
   const std::int64_t depth = task.w.columns, whole = depth / 32 * 32;
   const __mmask32 tail = (1u << (depth - whole)) - 1u;
@@ -36,9 +37,13 @@ void dot_bf16(const RowTask& task) {
     for (; k + 128 <= whole; k += 128)
 #pragma GCC unroll 4
       for (int n = 0; n < 4; ++n)
-        sums[n] = add(sums[n], _mm512_loadu_si512(task.x_bf16 + k + 32 * n), _mm512_loadu_si512(row + k + 32 * n));
-    for (; k < whole; k += 32) sums[0] = add(sums[0], _mm512_loadu_si512(task.x_bf16 + k), _mm512_loadu_si512(row + k));
-    if (tail != 0) sums[1] = add(sums[1], _mm512_maskz_loadu_epi16(tail, task.x_bf16 + k), _mm512_maskz_loadu_epi16(tail, row + k));
+        sums[n] = add(sums[n], _mm512_loadu_si512(task.x_bf16 + k + 32 * n),
+                      _mm512_loadu_si512(row + k + 32 * n));
+    for (; k < whole; k += 32)
+      sums[0] = add(sums[0], _mm512_loadu_si512(task.x_bf16 + k), _mm512_loadu_si512(row + k));
+    if (tail != 0)
+      sums[1] = add(sums[1], _mm512_maskz_loadu_epi16(tail, task.x_bf16 + k),
+                    _mm512_maskz_loadu_epi16(tail, row + k));
     task.y[j] = _mm512_reduce_add_ps((sums[0] + sums[1]) + (sums[2] + sums[3]));
   }
 }
@@ -55,7 +60,8 @@ void dot_rows_loop(const RowTask& task) {
   const std::int64_t depth = task.w.columns;
   for (std::int64_t j = 0; j < task.count; ++j) {
     if (task.w.form == Form::kF32) {
-      task.y[j] = dot_f32(depth, task.x, static_cast<const float*>(task.w.values) + (task.first + j) * depth);
+      task.y[j] = dot_f32(depth, task.x,
+                          static_cast<const float*>(task.w.values) + (task.first + j) * depth);
       continue;
     }
     constexpr std::int64_t kPiece = 8 * kBlockColumns;

@@ -1,5 +1,5 @@
-// Included by the tile_*.cpp alone, after FRESHET_TILE_LANES, _ROWS and _VECTORS are defined: the loops for one
-// instruction set, in a namespace without a name.
+// Included by the tile_*.cpp alone, after FRESHET_TILE_LANES, _ROWS and _VECTORS are defined: the
+// loops for one instruction set, in a namespace without a name.
 
 #include "trainer/kernels/tile_dot.h"
 #include "trainer/kernels/tile_multiply.h"

@@ -1,5 +1,6 @@
 #pragma once
-// Included by tile_loops.h alone: a panel times rows of x, tile by tile, with the sums in registers.
+// Included by tile_loops.h alone: a panel times rows of x, tile by tile, with the sums in
+// registers.
 
 #include "trainer/kernels/tile_vector.h"
 
@@ -8,8 +9,8 @@ namespace {
 
 // A tile of M rows and N vectors of columns.
 template <int M, int N>
-FRESHET_INLINE void add_f32(Vector (&sum)[M][N], std::int64_t depth, const float* a, std::int64_t a_stride, const float* b,
-                            std::int64_t b_stride) {
+FRESHET_INLINE void add_f32(Vector (&sum)[M][N], std::int64_t depth, const float* a,
+                            std::int64_t a_stride, const float* b, std::int64_t b_stride) {
   for (std::int64_t k = 0; k < depth; ++k) {
     Vector right[N];
 #pragma GCC unroll 8
@@ -25,12 +26,14 @@ FRESHET_INLINE void add_f32(Vector (&sum)[M][N], std::int64_t depth, const float
 
 #if defined(__AVX512BF16__)
 template <int M, int N>
-FRESHET_INLINE void add_bf16(Vector (&sum)[M][N], std::int64_t depth, const std::uint16_t* a, std::int64_t a_stride,
-                             const std::uint32_t* b) {
+FRESHET_INLINE void add_bf16(Vector (&sum)[M][N], std::int64_t depth, const std::uint16_t* a,
+                             std::int64_t a_stride, const std::uint32_t* b) {
   for (std::int64_t k = 0; k < depth; k += 2) {
     __m512bh right[N];
 #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) right[n] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(b + (k / 2) * (N * kLanes) + n * kLanes));
+    for (int n = 0; n < N; ++n)
+      right[n] =
+          reinterpret_cast<__m512bh>(_mm512_loadu_si512(b + (k / 2) * (N * kLanes) + n * kLanes));
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m) {
       int pair;
@@ -44,7 +47,8 @@ FRESHET_INLINE void add_bf16(Vector (&sum)[M][N], std::int64_t depth, const std:
 #endif
 
 template <int M, int N>
-FRESHET_INLINE void put(const Vector (&sum)[M][N], const Panel& panel, bool accumulate, float* y, std::int64_t y_stride) {
+FRESHET_INLINE void put(const Vector (&sum)[M][N], const Panel& panel, bool accumulate, float* y,
+                        std::int64_t y_stride) {
   if (panel.columns == N * kLanes) {
     for (int m = 0; m < M; ++m)
 #pragma GCC unroll 8
@@ -79,10 +83,11 @@ void tile(const Panel& panel, const PanelTask& task, std::int64_t row) {
                    static_cast<const std::uint32_t*>(panel.values));
   else
 #endif
-    add_f32<M, N>(sum, panel.depth, task.x + row * task.x_stride, task.x_stride, static_cast<const float*>(panel.values),
-                  panel.stride);
+    add_f32<M, N>(sum, panel.depth, task.x + row * task.x_stride, task.x_stride,
+                  static_cast<const float*>(panel.values), panel.stride);
   if (task.rank > 0)
-    add_f32<M, N>(sum, task.rank, task.u + row * task.u_stride, task.u_stride, panel.low, N * kLanes);
+    add_f32<M, N>(sum, task.rank, task.u + row * task.u_stride, task.u_stride, panel.low,
+                  N * kLanes);
   put<M, N>(sum, panel, task.accumulate, task.y + row * task.y_stride, task.y_stride);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Included by tile_loops.h alone: columns of y of a weight in any form, brought into the order of a panel.
+// Included by tile_loops.h alone: columns of y of a weight in any form, brought into the order of a
+// panel.
 
 #include "trainer/kernels/tile_vector.h"
 
@@ -9,7 +10,8 @@ namespace {
 typedef std::uint32_t Unit __attribute__((may_alias));  // an f32, or two bf16 side by side
 
 // out[k * width + j] = from[j][k] for 32-bit units, j < rows, k < count.
-void transpose_units(const Unit* const* from, int rows, std::int64_t count, std::int64_t width, std::uint32_t* out) {
+void transpose_units(const Unit* const* from, int rows, std::int64_t count, std::int64_t width,
+                     std::uint32_t* out) {
   std::int64_t k = 0;
 #if defined(__AVX512F__)
   if (rows == 16)
@@ -40,8 +42,10 @@ void transpose_units(const Unit* const* from, int rows, std::int64_t count, std:
       for (int j = 0; j < 4; ++j) {
         _mm512_storeu_si512(out + (k + j) * width, _mm512_shuffle_i32x4(t[j], t[j + 8], 0x88));
         _mm512_storeu_si512(out + (k + 8 + j) * width, _mm512_shuffle_i32x4(t[j], t[j + 8], 0xDD));
-        _mm512_storeu_si512(out + (k + 4 + j) * width, _mm512_shuffle_i32x4(t[j + 4], t[j + 12], 0x88));
-        _mm512_storeu_si512(out + (k + 12 + j) * width, _mm512_shuffle_i32x4(t[j + 4], t[j + 12], 0xDD));
+        _mm512_storeu_si512(out + (k + 4 + j) * width,
+                            _mm512_shuffle_i32x4(t[j + 4], t[j + 12], 0x88));
+        _mm512_storeu_si512(out + (k + 12 + j) * width,
+                            _mm512_shuffle_i32x4(t[j + 4], t[j + 12], 0xDD));
       }
     }
 #endif
@@ -52,11 +56,13 @@ void transpose_units(const Unit* const* from, int rows, std::int64_t count, std:
 constexpr int kGroup = 16;  // rows of W that are turned together
 constexpr std::int64_t kChunk = kBlockColumns;
 
-// W [columns of y, depth]: sixteen rows at a time, in chunks of depth where their form must be read first.
+// W [columns of y, depth]: sixteen rows at a time, in chunks of depth where their form must be read
+// first.
 void pack_by_output(const PackTask& task) {
   auto* out = static_cast<std::uint32_t*>(task.out);
   const std::int64_t per_unit = task.bf16 ? 2 : 1;
-  const bool as_stored = task.bf16 ? task.w.form == Form::kBf16 && task.depth % 2 == 0 : task.w.form == Form::kF32;
+  const bool as_stored =
+      task.bf16 ? task.w.form == Form::kBf16 && task.depth % 2 == 0 : task.w.form == Form::kF32;
   for (int first = 0; first < task.width; first += kGroup) {
     const int valid = task.columns - first < kGroup ? task.columns - first : kGroup;
     const int group = task.width - first < kGroup ? task.width - first : kGroup;
@@ -67,7 +73,8 @@ void pack_by_output(const PackTask& task) {
     const Unit* from[kGroup];
     if (as_stored) {
       const auto* units = static_cast<const Unit*>(task.w.values);
-      for (int j = 0; j < valid; ++j) from[j] = units + (task.first + first + j) * task.w.columns / per_unit;
+      for (int j = 0; j < valid; ++j)
+        from[j] = units + (task.first + first + j) * task.w.columns / per_unit;
       transpose_units(from, valid, task.depth / per_unit, task.width, out + first);
       continue;
     }
@@ -79,9 +86,11 @@ void pack_by_output(const PackTask& task) {
         read_row(task.w, task.first + first + j, k, count, rows[j]);
         if (count % 2 == 1) rows[j][count] = 0.0f;  // kChunk is even, so there is room
         if (task.bf16) to_bf16_loop((count + 1) / 2 * 2, rows[j], halves[j]);
-        from[j] = task.bf16 ? reinterpret_cast<const Unit*>(halves[j]) : reinterpret_cast<const Unit*>(rows[j]);
+        from[j] = task.bf16 ? reinterpret_cast<const Unit*>(halves[j])
+                            : reinterpret_cast<const Unit*>(rows[j]);
       }
-      transpose_units(from, valid, (count + per_unit - 1) / per_unit, task.width, out + k / per_unit * task.width + first);
+      transpose_units(from, valid, (count + per_unit - 1) / per_unit, task.width,
+                      out + k / per_unit * task.width + first);
     }
   }
 }
@@ -94,11 +103,13 @@ FRESHET_INLINE __m512i widened(const std::uint16_t* at) {
 // Whole vectors of two rows of bf16, joined entry by entry.
 void join_rows(const std::uint16_t* even, const std::uint16_t* odd, int width, std::uint32_t* out) {
   for (int j = 0; j < width; j += 16)
-    _mm512_storeu_si512(out + j, _mm512_or_si512(widened(even + j), _mm512_slli_epi32(widened(odd + j), 16)));
+    _mm512_storeu_si512(
+        out + j, _mm512_or_si512(widened(even + j), _mm512_slli_epi32(widened(odd + j), 16)));
 }
 #else
 void join_rows(const std::uint16_t* even, const std::uint16_t* odd, int width, std::uint32_t* out) {
-  for (int j = 0; j < width; ++j) out[j] = static_cast<std::uint32_t>(even[j]) | static_cast<std::uint32_t>(odd[j]) << 16;
+  for (int j = 0; j < width; ++j)
+    out[j] = static_cast<std::uint32_t>(even[j]) | static_cast<std::uint32_t>(odd[j]) << 16;
 }
 #endif
 
@@ -126,16 +137,20 @@ void pack_by_input(const PackTask& task) {
   for (std::int64_t k = 0; k < task.depth; k += 2, out += task.width) {
     const bool last = k + 1 == task.depth;
     if (task.w.form == Form::kBf16 && task.columns == task.width && !last) {
-      const auto* from = static_cast<const std::uint16_t*>(task.w.values) + k * task.w.columns + task.first;
+      const auto* from =
+          static_cast<const std::uint16_t*>(task.w.values) + k * task.w.columns + task.first;
       join_rows(from, from + task.w.columns, task.width, out);
       continue;
     }
     if (task.w.form == Form::kBf16) {
-      const auto* from = static_cast<const std::uint16_t*>(task.w.values) + k * task.w.columns + task.first;
+      const auto* from =
+          static_cast<const std::uint16_t*>(task.w.values) + k * task.w.columns + task.first;
       const std::size_t bytes = static_cast<std::size_t>(task.columns) * 2;
       std::memcpy(even, from, bytes);
-      if (last) std::memset(odd, 0, sizeof odd);
-      else std::memcpy(odd, from + task.w.columns, bytes);
+      if (last)
+        std::memset(odd, 0, sizeof odd);
+      else
+        std::memcpy(odd, from + task.w.columns, bytes);
     } else {
       read_row(task.w, k, task.first, task.columns, low);
       if (!last) read_row(task.w, k + 1, task.first, task.columns, high);
@@ -147,7 +162,9 @@ void pack_by_input(const PackTask& task) {
   }
 }
 
-void pack_loop(const PackTask& task) { task.w_by_input ? pack_by_input(task) : pack_by_output(task); }
+void pack_loop(const PackTask& task) {
+  task.w_by_input ? pack_by_input(task) : pack_by_output(task);
+}
 
 }  // namespace
 }  // namespace freshet::kernels

@@ -22,14 +22,16 @@ FRESHET_INLINE std::uint16_t round_bf16(float value) {
   std::uint32_t bits;
   std::memcpy(&bits, &value, 4);
   const std::uint32_t nan = (bits & 0x7FFFFFFFu) > 0x7F800000u ? 0x400000u : 0u;
-  return static_cast<std::uint16_t>(((nan ? bits | nan : bits + 0x7FFFu + (bits >> 16 & 1u))) >> 16);
+  return static_cast<std::uint16_t>(((nan ? bits | nan : bits + 0x7FFFu + (bits >> 16 & 1u))) >>
+                                    16);
 }
 
 void to_bf16_loop(std::int64_t count, const float* values, std::uint16_t* out) {
   std::int64_t i = 0;
 #if defined(__AVX512BF16__)
   for (; i + 32 <= count; i += 32) {
-    const __m512bh packed = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(values + i + 16), _mm512_loadu_ps(values + i));
+    const __m512bh packed =
+        _mm512_cvtne2ps_pbh(_mm512_loadu_ps(values + i + 16), _mm512_loadu_ps(values + i));
     std::memcpy(out + i, &packed, 64);
   }
 #endif

@@ -1,5 +1,6 @@
 #pragma once
-// The batches of a training, in the order that its plan says; the same plan and text give the same batches.
+// The batches of a training, in the order that its plan says; the same plan and text give the same
+// batches.
 
 #include <cstdint>
 #include <span>
@@ -15,11 +16,12 @@ namespace freshet {
 
 class Batches {
  public:
-  // kBadInput where the text has not one window, or nothing in it counts. REQUIRES: stream outlives this.
+  // kBadInput where the text has not one window, or nothing in it counts. REQUIRES: stream outlives
+  // this.
   static Result<Batches> make(const TokenStream& stream, const TrainPlan& plan);
 
-  TokenBatch next();        // plan.batch * plan.accumulate sequences
-  void skip(int steps);     // as if next() had been called so many times
+  TokenBatch next();            // plan.batch * plan.accumulate sequences
+  void skip(int steps);         // as if next() had been called so many times
   int steps_per_epoch() const;  // packed orders; 0 for windows
 
  private:
@@ -37,7 +39,8 @@ class Batches {
   std::uint64_t taken_ = 0;  // rows
 };
 
-// One window of a stream from `start` on as row `row` of a batch: what is of another document than a token is not seen by it.
+// One window of a stream from `start` on as row `row` of a batch: what is of another document than
+// a token is not seen by it.
 void fill_window(const TokenStream& stream, std::size_t start, int row, TokenBatch& batch);
 TokenBatch empty_batch(int sequences, int time);
 std::int64_t targets_of(const TokenBatch& batch);  // that count

@@ -52,12 +52,16 @@ std::int64_t weight_bytes(const MemoryAsk& ask, Precision precision) {
     }
     const bool learned_positions = weight.name == "transformer.wpe.weight";
     const bool outside = weight.shape.front() == config.vocab_size || learned_positions;
-    const kernels::Form form = learned_positions ? kernels::Form::kF32 : form_of(precision, !outside);
-    bytes += kernels::bytes_of(form, weight.shape[0], weight.shape[1]) + 4 * kernels::scales_of(form, weight.shape[0], weight.shape[1]);
+    const kernels::Form form =
+        learned_positions ? kernels::Form::kF32 : form_of(precision, !outside);
+    bytes += kernels::bytes_of(form, weight.shape[0], weight.shape[1]) +
+             4 * kernels::scales_of(form, weight.shape[0], weight.shape[1]);
     largest = std::max(largest, weight.shape[0] * weight.shape[1]);
   }
   const bool converted = !ask.file_in_form || precision != ask.precision;
-  return bytes + (converted ? static_cast<std::int64_t>(ask.file_entry_bytes * static_cast<double>(largest)) : 0);  // one tensor of the file beside what it becomes
+  return bytes +
+         (converted ? static_cast<std::int64_t>(ask.file_entry_bytes * static_cast<double>(largest))
+                    : 0);  // one tensor of the file beside what it becomes
 }
 
 std::int64_t rank_max(const Layout& layout) {
@@ -77,37 +81,56 @@ std::int64_t ranks_of_a_layer(const MemoryAsk& ask) {
 // Passes and what they keep; see Pass, Workspace, KeptLayer and Head.
 std::int64_t pass_bytes(const MemoryAsk& ask, Precision precision, const TrainPlan& plan) {
   const Widths w(ask.config);
-  const bool bf16 = precision != Precision::kF32 && kernels::multiplies_bf16(), train = plan.gradient == Gradient::kBackward;
-  const std::int64_t rows = std::int64_t{plan.micro_batch > 0 ? std::min(plan.micro_batch, plan.base.batch) : plan.base.batch} * plan.base.window;
-  const std::int64_t head_rows = std::min<std::int64_t>(plan.head_rows, rows), kept_entry = bf16 ? 2 : 4;
-  std::int64_t row = 4 * (w.c + w.fused() + 2 * w.wide + 2 * w.narrow + w.f + w.up() + w.f + rank_max(ask.layout) + std::max<std::int64_t>(w.heads, 2));
-  if (train && !bf16 && !plan.recompute) row -= 4 * (2 * w.wide + 2 * w.narrow + w.f + w.up());  // what is kept is written to its own place
+  const bool bf16 = precision != Precision::kF32 && kernels::multiplies_bf16(),
+             train = plan.gradient == Gradient::kBackward;
+  const std::int64_t rows =
+      std::int64_t{plan.micro_batch > 0 ? std::min(plan.micro_batch, plan.base.batch)
+                                        : plan.base.batch} *
+      plan.base.window;
+  const std::int64_t head_rows = std::min<std::int64_t>(plan.head_rows, rows),
+                     kept_entry = bf16 ? 2 : 4;
+  std::int64_t row = 4 * (w.c + w.fused() + 2 * w.wide + 2 * w.narrow + w.f + w.up() + w.f +
+                          rank_max(ask.layout) + std::max<std::int64_t>(w.heads, 2));
+  if (train && !bf16 && !plan.recompute)
+    row -=
+        4 * (2 * w.wide + 2 * w.narrow + w.f + w.up());  // what is kept is written to its own place
   row += bf16 ? 2 * w.widest() : 0;
   row += 4 * w.c;  // x
   std::int64_t bytes = 0;
   if (train) {
     row += 4 * (w.c + w.fused() + 2 * w.wide + 2 * w.narrow + w.f + w.up() + w.f);
-    const std::int64_t kept_row = kept_entry * (2 * w.wide + 2 * w.narrow + w.c + w.f + w.up() + (w.qk_norm ? w.wide + w.narrow : 0)) +
-                                  4 * (4 + w.heads + (w.qk_norm ? w.heads + w.kv_heads : 0) + ranks_of_a_layer(ask));
+    const std::int64_t kept_row =
+        kept_entry *
+            (2 * w.wide + 2 * w.narrow + w.c + w.f + w.up() + (w.qk_norm ? w.wide + w.narrow : 0)) +
+        4 * (4 + w.heads + (w.qk_norm ? w.heads + w.kv_heads : 0) + ranks_of_a_layer(ask));
     const std::int64_t input_row = plan.recompute ? 4 * w.c : kept_entry * w.c;
-    bytes += rows * (input_row * ask.config.layers + kept_row * (plan.recompute ? 1 : ask.config.layers));
+    bytes += rows *
+             (input_row * ask.config.layers + kept_row * (plan.recompute ? 1 : ask.config.layers));
     row += 4 * (w.c + (plan.recompute ? w.c : 0) + w.c);  // an input, the same again, the middle
   }
   bytes += rows * row;
-  bytes += head_rows * (4 * w.c + 4 * w.vocab + (bf16 ? 2 * (train ? std::max(w.c, w.vocab) : w.c) : 0));
-  const kernels::AttentionShape shape{plan.base.window, ask.config.heads, ask.config.kv_heads, ask.config.head_dim};
-  const std::int64_t panel = kernels::kPanelColumnsMax * std::max(w.widest(), train ? w.vocab : w.c) * (bf16 ? 2 : 4);
+  bytes +=
+      head_rows * (4 * w.c + 4 * w.vocab + (bf16 ? 2 * (train ? std::max(w.c, w.vocab) : w.c) : 0));
+  const kernels::AttentionShape shape{plan.base.window, ask.config.heads, ask.config.kv_heads,
+                                      ask.config.head_dim};
+  const std::int64_t panel =
+      kernels::kPanelColumnsMax * std::max(w.widest(), train ? w.vocab : w.c) * (bf16 ? 2 : 4);
   bytes += ask.threads * (4 * kernels::attention_scratch(shape) + panel + kMiB / 8);
   return bytes;
 }
 
 std::int64_t adapter_bytes(const MemoryAsk& ask, const TrainPlan& plan) {
-  const bool train = plan.gradient == Gradient::kBackward, moments = train && plan.optimizer == Optimizer::kAdamW;
-  const std::int64_t copies = 2 + (train ? 1 : 0) + (moments ? 4 : 0);  // state, values; gradient; moments and what is saved of them
+  const bool train = plan.gradient == Gradient::kBackward,
+             moments = train && plan.optimizer == Optimizer::kAdamW;
+  const std::int64_t copies =
+      2 + (train ? 1 : 0) +
+      (moments ? 4 : 0);  // state, values; gradient; moments and what is saved of them
   return static_cast<std::int64_t>(ask.layout.size) * 4 * copies;
 }
 
-std::string megabytes(std::uint64_t bytes) { return std::to_string((bytes + 999'999) / 1'000'000) + "M"; }
+std::string megabytes(std::uint64_t bytes) {
+  return std::to_string((bytes + 999'999) / 1'000'000) + "M";
+}
 
 struct Candidate {
   Precision precision;
@@ -144,17 +167,21 @@ std::vector<Candidate> candidates(const MemoryAsk& ask) {
 std::string given_up(const MemoryAsk& ask, const Candidate& chosen) {
   std::string why;
   const auto add = [&](const std::string& what) { why += (why.empty() ? "" : ", ") + what; };
-  if (chosen.precision != ask.precision) add("weights in " + std::string(name_of(chosen.precision)));
+  if (chosen.precision != ask.precision)
+    add("weights in " + std::string(name_of(chosen.precision)));
   if (chosen.plan.recompute && !ask.plan.recompute) add("activations are made again");
   const int whole = ask.plan.micro_batch > 0 ? ask.plan.micro_batch : ask.plan.base.batch;
-  if (chosen.plan.micro_batch < whole) add("passes of " + std::to_string(chosen.plan.micro_batch) + " of " + std::to_string(whole) + " sequences");
+  if (chosen.plan.micro_batch < whole)
+    add("passes of " + std::to_string(chosen.plan.micro_batch) + " of " + std::to_string(whole) +
+        " sequences");
   return why;
 }
 
 }  // namespace
 
 std::uint64_t predicted_bytes(const MemoryAsk& ask, Precision precision, const TrainPlan& plan) {
-  return ask.process_bytes + static_cast<std::uint64_t>(weight_bytes(ask, precision) + pass_bytes(ask, precision, plan) +
+  return ask.process_bytes + static_cast<std::uint64_t>(weight_bytes(ask, precision) +
+                                                        pass_bytes(ask, precision, plan) +
                                                         adapter_bytes(ask, plan) + 2 * kMiB);
 }
 
@@ -163,11 +190,14 @@ Result<MemoryChoice> choose_memory(const MemoryAsk& ask) {
   for (const Candidate& one : candidates(ask)) {
     const std::uint64_t bytes = predicted_bytes(ask, one.precision, one.plan);
     smallest = std::min(smallest, bytes);
-    if (ask.bytes_max == 0 || bytes <= ask.bytes_max) return MemoryChoice{one.precision, one.plan, bytes, given_up(ask, one)};
+    if (ask.bytes_max == 0 || bytes <= ask.bytes_max)
+      return MemoryChoice{one.precision, one.plan, bytes, given_up(ask, one)};
   }
-  return fail(Code::kBadInput, "no way of training this model at window " + std::to_string(ask.plan.base.window) + " stays under " +
-                                   megabytes(ask.bytes_max) + "; the smallest needs " + megabytes(smallest) +
-                                   ": allow that, or take a shorter window, a lower rank or a smaller model");
+  return fail(Code::kBadInput,
+              "no way of training this model at window " + std::to_string(ask.plan.base.window) +
+                  " stays under " + megabytes(ask.bytes_max) + "; the smallest needs " +
+                  megabytes(smallest) +
+                  ": allow that, or take a shorter window, a lower rank or a smaller model");
 }
 
 std::uint64_t resident_bytes() {
@@ -180,7 +210,7 @@ std::uint64_t resident_bytes() {
 }
 
 std::uint64_t peak_resident_bytes() {
-  struct rusage usage{};
+  struct rusage usage {};
   ::getrusage(RUSAGE_SELF, &usage);
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }

@@ -1,6 +1,7 @@
 #pragma once
-// How much memory a training will take at its highest, said before it starts, and which way of doing it stays under a limit:
-// smaller passes first, then activations made again, then weights in fewer bits.
+// How much memory a training will take at its highest, said before it starts, and which way of
+// doing it stays under a limit: smaller passes first, then activations made again, then weights in
+// fewer bits.
 
 #include <cstdint>
 #include <string>
@@ -20,8 +21,10 @@ struct MemoryAsk {
   int threads = 1;
   std::uint64_t bytes_max = 0;      // 0: no limit
   std::uint64_t process_bytes = 0;  // resident before the model is loaded
-  bool file_in_form = true;         // the file holds its matrices in the wanted precision, so they stay where it is mapped
-  double file_entry_bytes = 2;      // of an entry of a matrix that does not stay there, while it is read
+  bool file_in_form =
+      true;  // the file holds its matrices in the wanted precision, so they stay where it is mapped
+  double file_entry_bytes =
+      2;  // of an entry of a matrix that does not stay there, while it is read
 };
 
 struct MemoryChoice {
@@ -34,8 +37,8 @@ struct MemoryChoice {
 // kBadInput, with the smallest limit that would do, where nothing fits.
 Result<MemoryChoice> choose_memory(const MemoryAsk& ask);
 
-// The highest resident size of such a training. What it counts: the process before, weights, activations, buffers, the adapter
-// with its gradient and moments.
+// The highest resident size of such a training. What it counts: the process before, weights,
+// activations, buffers, the adapter with its gradient and moments.
 std::uint64_t predicted_bytes(const MemoryAsk& ask, Precision precision, const TrainPlan& plan);
 
 std::uint64_t resident_bytes();       // of this process, now

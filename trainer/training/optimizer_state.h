@@ -1,5 +1,6 @@
 #pragma once
-// What an optimiser keeps of an adapter, and one step of it. Only the factors that are trained move or decay.
+// What an optimiser keeps of an adapter, and one step of it. Only the factors that are trained move
+// or decay.
 
 #include <vector>
 
@@ -12,7 +13,8 @@ class OptimizerState {
  public:
   OptimizerState(const Layout& layout, const TrainPlan& plan);
 
-  // The gradient's norm over the trained factors, before it is clipped. Nothing changes where it is not finite.
+  // The gradient's norm over the trained factors, before it is clipped. Nothing changes where it is
+  // not finite.
   double step(float rate, std::vector<float>& gradient, std::vector<float>& values);
 
   std::int64_t steps = 0;

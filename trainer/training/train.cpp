@@ -22,7 +22,12 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 class Training {
  public:
   Training(const Transformer& model, const TrainPlan& plan, const Layout& layout, TrainState& state)
-      : model_(model), plan_(plan), layout_(layout), state_(state), optimizer_(layout, plan), directions_(plan.base.seed, kDirectionStream) {
+      : model_(model),
+        plan_(plan),
+        layout_(layout),
+        state_(state),
+        optimizer_(layout, plan),
+        directions_(plan.base.seed, kDirectionStream) {
     values_ = state.adapter;
     const bool backward = plan.gradient == Gradient::kBackward;
     if (backward) gradient_.assign(layout.size, 0.0f);
@@ -32,7 +37,8 @@ class Training {
       optimizer_.second = state.second;
     }
     for (int i = 0; i < state.step; ++i) direction_of(i);
-    if (plan.mezo_seeds > 0 && state.step == 0) state.directions.assign(static_cast<std::size_t>(plan.mezo_seeds), 0.0);
+    if (plan.mezo_seeds > 0 && state.step == 0)
+      state.directions.assign(static_cast<std::size_t>(plan.mezo_seeds), 0.0);
   }
 
   Result<void> open(const TrainHooks& hooks) {
@@ -41,16 +47,20 @@ class Training {
       return {};
     }
     const bool backward = plan_.gradient == Gradient::kBackward;
-    lora_ = Lora(model_.config, layout_, values_.data(), backward ? gradient_.data() : nullptr, plan_.base.train_a, plan_.base.train_b);
+    lora_ = Lora(model_.config, layout_, values_.data(), backward ? gradient_.data() : nullptr,
+                 plan_.base.train_a, plan_.base.train_b);
     const std::int64_t rows = std::int64_t{part()} * plan_.base.window;
-    source_ = std::make_unique<Pass>(model_, lora_, PassPlan{rows, plan_.head_rows, backward, plan_.recompute});
+    source_ = std::make_unique<Pass>(model_, lora_,
+                                     PassPlan{rows, plan_.head_rows, backward, plan_.recompute});
     return {};
   }
 
-  // The mean loss before the step. An error leaves the adapter as it was, but for MeZO's, whose state stays.
+  // The mean loss before the step. An error leaves the adapter as it was, but for MeZO's, whose
+  // state stays.
   Result<float> step(const TokenBatch& batch) {
     const float rate = rate_at(plan_, state_.step);
-    TRY_ASSIGN(const float loss, plan_.gradient == Gradient::kBackward ? backward_step(batch, rate) : mezo_step(batch, rate));
+    TRY_ASSIGN(const float loss, plan_.gradient == Gradient::kBackward ? backward_step(batch, rate)
+                                                                       : mezo_step(batch, rate));
     ++state_.step;
     state_.losses.push_back(loss);
     return loss;
@@ -64,17 +74,21 @@ class Training {
   }
 
  private:
-  int part() const { return plan_.micro_batch > 0 ? std::min(plan_.micro_batch, plan_.base.batch) : plan_.base.batch; }
+  int part() const {
+    return plan_.micro_batch > 0 ? std::min(plan_.micro_batch, plan_.base.batch) : plan_.base.batch;
+  }
 
   double loss_of(const TokenBatch& batch, float factor) {
     double sum = 0;
     for (int first = 0; first < batch.sequences; first += part())
-      sum += source_->run(part_of(batch, first, std::min(part(), batch.sequences - first)), factor, nullptr);
+      sum += source_->run(part_of(batch, first, std::min(part(), batch.sequences - first)), factor,
+                          nullptr);
     return sum;
   }
 
   tl::unexpected<Error> no_number(const std::string& what) const {
-    return fail(Code::kBadInput, what + " is no number at step " + std::to_string(state_.step + 1) + ": lower the learning rate");
+    return fail(Code::kBadInput, what + " is no number at step " + std::to_string(state_.step + 1) +
+                                     ": lower the learning rate");
   }
 
   Result<float> backward_step(const TokenBatch& batch, float rate) {
@@ -87,14 +101,16 @@ class Training {
   }
 
   std::uint64_t direction_of(int step) {
-    return plan_.mezo_seeds > 0 ? directions_.below(static_cast<std::uint64_t>(plan_.mezo_seeds)) : static_cast<std::uint64_t>(step);
+    return plan_.mezo_seeds > 0 ? directions_.below(static_cast<std::uint64_t>(plan_.mezo_seeds))
+                                : static_cast<std::uint64_t>(step);
   }
 
   Result<float> mezo_step(const TokenBatch& batch, float rate) {
     const auto count = static_cast<double>(std::max<std::int64_t>(1, targets_of(batch)));
     const std::uint64_t direction = direction_of(state_.step);
     const auto along = [&](float factor) {
-      move_along(layout_, plan_.base.train_a, plan_.base.train_b, plan_.base.seed, direction, factor, state_.adapter, values_);
+      move_along(layout_, plan_.base.train_a, plan_.base.train_b, plan_.base.seed, direction,
+                 factor, state_.adapter, values_);
     };
     along(plan_.mezo_step);
     const double plus = loss_of(batch, 0) / count;
@@ -123,10 +139,13 @@ Result<void> check_start(const TrainPlan& plan, const Layout& layout, const Trai
   const bool adamw = plan.gradient == Gradient::kBackward && plan.optimizer == Optimizer::kAdamW;
   const std::size_t moments = start.step > 0 && adamw ? layout.size : 0;
   if (start.adapter.size() != layout.size)
-    return fail(Code::kBadInput, "the adapter has " + std::to_string(start.adapter.size()) + " values, but this model at this rank needs " +
+    return fail(Code::kBadInput, "the adapter has " + std::to_string(start.adapter.size()) +
+                                     " values, but this model at this rank needs " +
                                      std::to_string(layout.size));
-  const std::size_t directions = plan.gradient == Gradient::kMezo ? static_cast<std::size_t>(plan.mezo_seeds) : 0;
-  const bool of_this = start.first.size() == moments && start.second.size() == moments && start.directions.size() == directions;
+  const std::size_t directions =
+      plan.gradient == Gradient::kMezo ? static_cast<std::size_t>(plan.mezo_seeds) : 0;
+  const bool of_this = start.first.size() == moments && start.second.size() == moments &&
+                       start.directions.size() == directions;
   if (start.step < 0 || start.step > plan.base.steps || (start.step > 0 && !of_this))
     return fail(Code::kBadInput, "the saved state is not of this training; start without --resume");
   return {};
@@ -134,17 +153,19 @@ Result<void> check_start(const TrainPlan& plan, const Layout& layout, const Trai
 
 std::int64_t inputs_of(const TokenBatch& batch) {
   std::int64_t count = 0;
-  for (std::size_t n = 0; n < batch.ids.size(); ++n) count += batch.targets[n] >= 0 || batch.positions.empty() || batch.positions[n] > 0;
+  for (std::size_t n = 0; n < batch.ids.size(); ++n)
+    count += batch.targets[n] >= 0 || batch.positions.empty() || batch.positions[n] > 0;
   return count;
 }
 
 }  // namespace
 
-Result<Trained> train(const Transformer& model, const TrainPlan& plan, const Layout& layout, TrainState start, const TokenStream& text,
-                      const TrainHooks& hooks) {
+Result<Trained> train(const Transformer& model, const TrainPlan& plan, const Layout& layout,
+                      TrainState start, const TokenStream& text, const TrainHooks& hooks) {
   TRY(check_start(plan, layout, start));
   if (plan.base.window > model.config.max_positions)
-    return fail(Code::kBadInput, "a window of " + std::to_string(plan.base.window) + " tokens is longer than the model's " +
+    return fail(Code::kBadInput, "a window of " + std::to_string(plan.base.window) +
+                                     " tokens is longer than the model's " +
                                      std::to_string(model.config.max_positions) + " positions");
   TRY_ASSIGN(Batches batches, Batches::make(text, plan));
   const auto begun = std::chrono::steady_clock::now();
@@ -160,7 +181,8 @@ Result<Trained> train(const Transformer& model, const TrainPlan& plan, const Lay
     result.tokens += inputs_of(batch);
     if (result.first_step_seconds == 0) result.first_step_seconds = seconds_since(begun);
     if (hooks.step_done) hooks.step_done(state.step, plan.base.steps, loss);
-    const bool due = (hooks.save_every > 0 && state.step % hooks.save_every == 0) || (hooks.save_now && hooks.save_now());
+    const bool due = (hooks.save_every > 0 && state.step % hooks.save_every == 0) ||
+                     (hooks.save_now && hooks.save_now());
     if (!due || state.step == plan.base.steps) continue;
     training.settle();
     TRY(hooks.save(state));

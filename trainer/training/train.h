@@ -1,7 +1,8 @@
 #pragma once
-// Training of an adapter of a frozen model, whatever the plan says: backward passes or forward passes alone, in parts that fit
-// the memory, from the start or from a saved state. The same plan, text, model and number of threads give the same adapter, bit for
-// bit, also when the training was broken off and went on from a state.
+// Training of an adapter of a frozen model, whatever the plan says: backward passes or forward
+// passes alone, in parts that fit the memory, from the start or from a saved state. The same plan,
+// text, model and number of threads give the same adapter, bit for bit, also when the training was
+// broken off and went on from a state.
 
 #include <functional>
 #include <memory>
@@ -23,11 +24,13 @@ struct TrainState {
 
 struct TrainHooks {
   std::function<void(int done, int total, float loss)> step_done;
-  int save_every = 0;                                    // steps; 0: never
-  std::function<bool()> save_now;                        // asked after each step but the last: save here too
-  std::function<Result<void>(const TrainState&)> save;   // an error ends the training
+  int save_every = 0;              // steps; 0: never
+  std::function<bool()> save_now;  // asked after each step but the last: save here too
+  std::function<Result<void>(const TrainState&)> save;  // an error ends the training
   // Where losses come from, if not from a Pass over `model`: another device.
-  std::function<Result<std::unique_ptr<LossSource>>(const Layout&, const std::vector<float>& values, std::vector<float>& gradient)> source;
+  std::function<Result<std::unique_ptr<LossSource>>(const Layout&, const std::vector<float>& values,
+                                                    std::vector<float>& gradient)>
+      source;
 };
 
 struct Trained {
@@ -36,9 +39,10 @@ struct Trained {
   std::int64_t tokens = 0;  // inputs, padding not counted
 };
 
-// `start` empty (step 0, adapter of layout.size). kBadInput for a text that does not do, a state that is not of this plan, a
-// loss or gradient that is no number (says what to lower); such a step is never saved.
-Result<Trained> train(const Transformer& model, const TrainPlan& plan, const Layout& layout, TrainState start, const TokenStream& text,
-                      const TrainHooks& hooks);
+// `start` empty (step 0, adapter of layout.size). kBadInput for a text that does not do, a state
+// that is not of this plan, a loss or gradient that is no number (says what to lower); such a step
+// is never saved.
+Result<Trained> train(const Transformer& model, const TrainPlan& plan, const Layout& layout,
+                      TrainState start, const TokenStream& text, const TrainHooks& hooks);
 
 }  // namespace freshet

@@ -1,6 +1,7 @@
 #pragma once
-// One layer, forward and backward, written out by hand: no gradient is computed for a frozen weight, and what backward
-// needs is kept in bf16 where products are made of that. What is cheap to compute again (norms, the MLP's product) is not kept.
+// One layer, forward and backward, written out by hand: no gradient is computed for a frozen
+// weight, and what backward needs is kept in bf16 where products are made of that. What is cheap to
+// compute again (norms, the MLP's product) is not kept.
 
 #include <vector>
 
@@ -15,7 +16,8 @@ namespace freshet {
 struct PassShape {
   int sequences = 1, time = 1;
   const int* positions = nullptr;   // [rows]; null: 0, 1, 2, ... in every sequence
-  const int* first_seen = nullptr;  // [rows]: the first place of its sequence that a row sees; null: 0. Not yet limited by a window
+  const int* first_seen = nullptr;  // [rows]: the first place of its sequence that a row sees;
+                                    // null: 0. Not yet limited by a window
   std::int64_t rows() const { return std::int64_t{sequences} * time; }
 };
 
@@ -24,7 +26,8 @@ class Kept {
  public:
   Kept() = default;
   Kept(std::int64_t count, bool bf16);
-  // Where to write what is to be kept: its own place where that is f32, else `scratch`; put() then takes it from there.
+  // Where to write what is to be kept: its own place where that is f32, else `scratch`; put() then
+  // takes it from there.
   float* target(float* scratch) { return f32_.empty() ? scratch : f32_.data(); }
   void put(const float* values);  // nothing to do where `values` is already its own place
   // The values: in place where they are f32, else written to `scratch`.
@@ -40,10 +43,11 @@ class Kept {
 struct KeptLayer {
   // `layer` -1: room for whichever layer has the most.
   KeptLayer(const Transformer& model, std::int64_t rows, const Lora& lora, int layer, bool bf16);
-  Kept q, k, v, mixed, middle, gate, up;  // q, k as the heads see them; gate: GPT-2's MLP before gelu
-  Kept raw_q, raw_k;                      // before their norm, where there is one
+  Kept q, k, v, mixed, middle, gate,
+      up;             // q, k as the heads see them; gate: GPT-2's MLP before gelu
+  Kept raw_q, raw_k;  // before their norm, where there is one
   Memory<float> inverse1, mean1, inverse2, mean2, inverse_q, inverse_k, log_sum;
-  std::vector<Memory<float>> u;           // by linear: scale x A^T
+  std::vector<Memory<float>> u;  // by linear: scale x A^T
 };
 
 // Buffers of one pass, as large as its rows ask for; shared by all layers.
@@ -68,13 +72,17 @@ struct BlockPass {
 // x [rows,C] in place. `kept` may be null: nothing is kept.
 void forward_block(const BlockPass& pass, float* x, KeptLayer* kept);
 
-// dx [rows,C] in place: d loss / d output to d loss / d input. `x` is the block's input. Adds to the gradients of the
-// layer's factors. With `input` false d loss / d input is not computed and dx is left undefined.
-void backward_block(const BlockPass& pass, const float* x, const KeptLayer& kept, bool input, float* dx);
+// dx [rows,C] in place: d loss / d output to d loss / d input. `x` is the block's input. Adds to
+// the gradients of the layer's factors. With `input` false d loss / d input is not computed and dx
+// is left undefined.
+void backward_block(const BlockPass& pass, const float* x, const KeptLayer& kept, bool input,
+                    float* dx);
 
 // Shared by the two, and by decoder.cpp.
-kernels::Operand operand(const Transformer& model, Workspace& work, const float* values, std::int64_t rows, std::int64_t columns);
-void apply_norm(const Norm& norm, float eps, std::int64_t rows, const float* x, float* out, float* mean, float* inverse);
+kernels::Operand operand(const Transformer& model, Workspace& work, const float* values,
+                         std::int64_t rows, std::int64_t columns);
+void apply_norm(const Norm& norm, float eps, std::int64_t rows, const float* x, float* out,
+                float* mean, float* inverse);
 void set_first_seen(const BlockPass& pass);
 float* attention_room(const kernels::AttentionShape& shape);  // this thread's
 
@@ -83,7 +91,8 @@ template <class Each>
 void over_rows(std::int64_t rows, const Each& each) {
   constexpr std::int64_t kPart = 32;
 #pragma omp parallel for schedule(static) if (rows > kPart)
-  for (std::int64_t first = 0; first < rows; first += kPart) each(first, rows - first < kPart ? rows - first : kPart);
+  for (std::int64_t first = 0; first < rows; first += kPart)
+    each(first, rows - first < kPart ? rows - first : kPart);
 }
 
 }  // namespace freshet

@@ -17,7 +17,8 @@ struct Turn {
 };
 
 // d loss / d b [O,R] += dy^T u; computed as its transpose, so that dy is read as it lies.
-void add_db(Workspace& work, const LoraFactor& factor, const float* u, const Turn& turn, std::int64_t rows, std::int64_t out) {
+void add_db(Workspace& work, const LoraFactor& factor, const float* u, const Turn& turn,
+            std::int64_t rows, std::int64_t out) {
   float* turned = work.turned.of(static_cast<std::size_t>(factor.rank * out));  // [R,O]
   kernels::multiply_transposed({rows, factor.rank, out, u, turn.dy, 1.0f, false, turned});
   for (std::int64_t o = 0; o < out; ++o)
@@ -26,7 +27,8 @@ void add_db(Workspace& work, const LoraFactor& factor, const float* u, const Tur
 
 void backward_linear(const BlockPass& pass, const KeptLayer& kept, const Turn& turn) {
   const timing::Scope scope(timing::Kind::kLora);
-  const Linear& linear = pass.model.layers[static_cast<std::size_t>(pass.layer)].linears[turn.index];
+  const Linear& linear =
+      pass.model.layers[static_cast<std::size_t>(pass.layer)].linears[turn.index];
   const LoraFactor& factor = pass.lora.factor(pass.layer, turn.index);
   const std::int64_t rows = pass.shape.rows(), in = linear.in(), out = linear.out();
   float* du = pass.work.u.data();  // [N,R]
@@ -35,36 +37,47 @@ void backward_linear(const BlockPass& pass, const KeptLayer& kept, const Turn& t
     kernels::multiply({{rows, out, turn.dy, nullptr}, b, true, nullptr, {}, false, du});
     for (std::int64_t i = 0; i < rows * factor.rank; ++i) du[i] *= factor.scale;
   }
-  if (factor.da) kernels::multiply_transposed({rows, factor.rank, in, du, turn.x, 1.0f, true, factor.da});
+  if (factor.da)
+    kernels::multiply_transposed({rows, factor.rank, in, du, turn.x, 1.0f, true, factor.da});
   if (factor.db) add_db(pass.work, factor, kept.u[turn.index].data(), turn, rows, out);
   if (turn.dx == nullptr) return;
   const timing::Scope product(timing::Kind::kBackward, turn.index);
-  kernels::multiply({operand(pass.model, pass.work, turn.dy, rows, out), linear.matrix, !linear.by_input, nullptr,
-                     {du, factor.a, factor.rank, true}, turn.accumulate, turn.dx});
+  kernels::multiply({operand(pass.model, pass.work, turn.dy, rows, out),
+                     linear.matrix,
+                     !linear.by_input,
+                     nullptr,
+                     {du, factor.a, factor.rank, true},
+                     turn.accumulate,
+                     turn.dx});
 }
 
 // dx += d loss / d x of a norm, dy given.
-void backward_norm(const Norm& norm, std::int64_t rows, const float* dy, const float* x, const float* mean, const float* inverse, float* dx) {
+void backward_norm(const Norm& norm, std::int64_t rows, const float* dy, const float* x,
+                   const float* mean, const float* inverse, float* dx) {
   const timing::Scope scope(timing::Kind::kNorm);
   const int columns = static_cast<int>(norm.weight.size());
   over_rows(rows, [&](std::int64_t first, std::int64_t some) {
     std::vector<float> part(static_cast<std::size_t>(some * columns));
     const std::int64_t at = first * columns;
     if (norm.bias.empty())
-      kernels::rms_norm_backward({some, columns}, dy + at, x + at, norm.weight.data(), inverse + first, part.data(), nullptr);
+      kernels::rms_norm_backward({some, columns}, dy + at, x + at, norm.weight.data(),
+                                 inverse + first, part.data(), nullptr);
     else
-      kernels::layer_norm_backward({some, columns}, dy + at, x + at, norm.weight.data(), mean + first, inverse + first, part.data());
+      kernels::layer_norm_backward({some, columns}, dy + at, x + at, norm.weight.data(),
+                                   mean + first, inverse + first, part.data());
     for (std::size_t i = 0; i < part.size(); ++i) dx[at + static_cast<std::int64_t>(i)] += part[i];
   });
 }
 
-void backward_norm_heads(const std::vector<float>& weight, std::int64_t rows, int heads, const float* x, const float* inverse, float* dy) {
+void backward_norm_heads(const std::vector<float>& weight, std::int64_t rows, int heads,
+                         const float* x, const float* inverse, float* dy) {
   const timing::Scope scope(timing::Kind::kNorm);
   const int dim = static_cast<int>(weight.size());
   over_rows(rows, [&](std::int64_t first, std::int64_t some) {
     std::vector<float> part(static_cast<std::size_t>(some * heads * dim));
     const std::int64_t at = first * heads * dim;
-    kernels::rms_norm_backward({some * heads, dim}, dy + at, x + at, weight.data(), inverse + first * heads, part.data(), nullptr);
+    kernels::rms_norm_backward({some * heads, dim}, dy + at, x + at, weight.data(),
+                               inverse + first * heads, part.data(), nullptr);
     std::memcpy(dy + at, part.data(), part.size() * sizeof(float));
   });
 }
@@ -76,8 +89,10 @@ void rotate_back(const BlockPass& pass, int heads, float* x) {
   const int dim = pass.model.config.head_dim;
   over_rows(pass.shape.rows(), [&](std::int64_t first, std::int64_t some) {
     for (std::int64_t n = first; n < first + some; ++n) {
-      const int position = pass.shape.positions ? pass.shape.positions[n] : static_cast<int>(n % pass.shape.time);
-      kernels::rotate(1, heads, dim, &position, work.rotary.cosine.data(), work.rotary.sine.data(), true, x + n * heads * dim);
+      const int position =
+          pass.shape.positions ? pass.shape.positions[n] : static_cast<int>(n % pass.shape.time);
+      kernels::rotate(1, heads, dim, &position, work.rotary.cosine.data(), work.rotary.sine.data(),
+                      true, x + n * heads * dim);
     }
   });
 }
@@ -88,9 +103,11 @@ void attend_backward(const BlockPass& pass, const KeptLayer& kept) {
   const ModelConfig& config = pass.model.config;
   Workspace& work = pass.work;
   const int time = pass.shape.time;
-  const float *q = kept.q.get(work.q.data()), *k = kept.k.get(work.k.data()), *v = kept.v.get(work.v.data());
+  const float *q = kept.q.get(work.q.data()), *k = kept.k.get(work.k.data()),
+              *v = kept.v.get(work.v.data());
   const float* mixed = kept.mixed.get(work.mixed.data());
-  const std::int64_t wide = std::int64_t{time} * config.heads * config.head_dim, narrow = std::int64_t{time} * config.kv_heads * config.head_dim;
+  const std::int64_t wide = std::int64_t{time} * config.heads * config.head_dim,
+                     narrow = std::int64_t{time} * config.kv_heads * config.head_dim;
   const std::int64_t tasks = std::int64_t{pass.shape.sequences} * config.kv_heads;
   set_first_seen(pass);
 #pragma omp parallel
@@ -101,20 +118,25 @@ void attend_backward(const BlockPass& pass, const KeptLayer& kept) {
     for (std::int64_t task = 0; task < tasks; ++task) {
       const std::int64_t s = task / config.kv_heads;
       shape.first_seen = work.first_seen.empty() ? nullptr : work.first_seen.data() + s * time;
-      kernels::attention_backward(shape, static_cast<int>(task % config.kv_heads), work.dmixed.data() + s * wide, q + s * wide, k + s * narrow,
-                                  v + s * narrow, mixed + s * wide, kept.log_sum.data() + s * config.heads * time, work.dq.data() + s * wide,
-                                  work.dk.data() + s * narrow, work.dv.data() + s * narrow, scratch);
+      kernels::attention_backward(
+          shape, static_cast<int>(task % config.kv_heads), work.dmixed.data() + s * wide,
+          q + s * wide, k + s * narrow, v + s * narrow, mixed + s * wide,
+          kept.log_sum.data() + s * config.heads * time, work.dq.data() + s * wide,
+          work.dk.data() + s * narrow, work.dv.data() + s * narrow, scratch);
     }
   }
 }
 
 void join_qkv(const BlockPass& pass, std::int64_t rows) {
   const ModelConfig& config = pass.model.config;
-  const std::size_t q = static_cast<std::size_t>(config.heads) * static_cast<std::size_t>(config.head_dim);
-  const std::size_t kv = static_cast<std::size_t>(config.kv_heads) * static_cast<std::size_t>(config.head_dim);
+  const std::size_t q =
+      static_cast<std::size_t>(config.heads) * static_cast<std::size_t>(config.head_dim);
+  const std::size_t kv =
+      static_cast<std::size_t>(config.kv_heads) * static_cast<std::size_t>(config.head_dim);
   Workspace& work = pass.work;
   over_rows(rows, [&](std::int64_t first, std::int64_t some) {
-    for (auto n = static_cast<std::size_t>(first); n < static_cast<std::size_t>(first + some); ++n) {
+    for (auto n = static_cast<std::size_t>(first); n < static_cast<std::size_t>(first + some);
+         ++n) {
       float* to = work.dqkv.data() + n * (q + 2 * kv);
       std::memcpy(to, work.dq.data() + n * q, q * 4);
       std::memcpy(to + q, work.dk.data() + n * kv, kv * 4);
@@ -135,40 +157,54 @@ void backward_mlp(const BlockPass& pass, const KeptLayer& kept, const float* mid
   const timing::Scope scope(timing::Kind::kActivation);
   over_rows(rows, [&](std::int64_t first, std::int64_t some) {
     const std::int64_t at = first * f;
-    if (gpt2) kernels::gelu(some * f, gate + at, work.act.data() + at);
-    else kernels::swiglu(some * f, gate + at, up + at, work.act.data() + at);
+    if (gpt2)
+      kernels::gelu(some * f, gate + at, work.act.data() + at);
+    else
+      kernels::swiglu(some * f, gate + at, up + at, work.act.data() + at);
   });
   backward_linear(pass, kept, {down, work.act.data(), dx, work.dact.data(), false});
   over_rows(rows, [&](std::int64_t first, std::int64_t some) {
     const std::int64_t at = first * f;
-    if (gpt2) kernels::gelu_backward(some * f, work.dact.data() + at, gate + at, work.dgate.data() + at);
-    else kernels::swiglu_backward(some * f, work.dact.data() + at, gate + at, up + at, work.dgate.data() + at, work.dup.data() + at);
+    if (gpt2)
+      kernels::gelu_backward(some * f, work.dact.data() + at, gate + at, work.dgate.data() + at);
+    else
+      kernels::swiglu_backward(some * f, work.dact.data() + at, gate + at, up + at,
+                               work.dgate.data() + at, work.dup.data() + at);
   });
-  apply_norm(layer.mlp_norm, pass.model.config.norm_eps, rows, middle, work.h.data(), work.small.data(), work.small.data() + rows);
+  apply_norm(layer.mlp_norm, pass.model.config.norm_eps, rows, middle, work.h.data(),
+             work.small.data(), work.small.data() + rows);
   const std::size_t first_mlp = gpt2 ? 2 : 4;
   backward_linear(pass, kept, {first_mlp, work.h.data(), work.dgate.data(), work.dh.data(), false});
-  if (!gpt2) backward_linear(pass, kept, {first_mlp + 1, work.h.data(), work.dup.data(), work.dh.data(), true});
-  backward_norm(layer.mlp_norm, rows, work.dh.data(), middle, kept.mean2.data(), kept.inverse2.data(), dx);
+  if (!gpt2)
+    backward_linear(pass, kept,
+                    {first_mlp + 1, work.h.data(), work.dup.data(), work.dh.data(), true});
+  backward_norm(layer.mlp_norm, rows, work.dh.data(), middle, kept.mean2.data(),
+                kept.inverse2.data(), dx);
 }
 
 }  // namespace
 
-void backward_block(const BlockPass& pass, const float* x, const KeptLayer& kept, bool input, float* dx) {
+void backward_block(const BlockPass& pass, const float* x, const KeptLayer& kept, bool input,
+                    float* dx) {
   const ModelConfig& config = pass.model.config;
   const Layer& layer = pass.model.layers[static_cast<std::size_t>(pass.layer)];
   Workspace& work = pass.work;
   const std::int64_t rows = pass.shape.rows();
   const std::size_t o = pass.model.fused_qkv() ? 1 : 3;
   backward_mlp(pass, kept, kept.middle.get(work.middle.of(kept.middle.count())), dx);
-  backward_linear(pass, kept, {o, kept.mixed.get(work.mixed.data()), dx, work.dmixed.data(), false});
+  backward_linear(pass, kept,
+                  {o, kept.mixed.get(work.mixed.data()), dx, work.dmixed.data(), false});
   attend_backward(pass, kept);
   rotate_back(pass, config.heads, work.dq.data());
   rotate_back(pass, config.kv_heads, work.dk.data());
   if (config.qk_norm) {
-    backward_norm_heads(layer.q_norm, rows, config.heads, kept.raw_q.get(work.q.data()), kept.inverse_q.data(), work.dq.data());
-    backward_norm_heads(layer.k_norm, rows, config.kv_heads, kept.raw_k.get(work.k.data()), kept.inverse_k.data(), work.dk.data());
+    backward_norm_heads(layer.q_norm, rows, config.heads, kept.raw_q.get(work.q.data()),
+                        kept.inverse_q.data(), work.dq.data());
+    backward_norm_heads(layer.k_norm, rows, config.kv_heads, kept.raw_k.get(work.k.data()),
+                        kept.inverse_k.data(), work.dk.data());
   }
-  apply_norm(layer.attention_norm, config.norm_eps, rows, x, work.h.data(), work.small.data(), work.small.data() + rows);
+  apply_norm(layer.attention_norm, config.norm_eps, rows, x, work.h.data(), work.small.data(),
+             work.small.data() + rows);
   float* dh = input ? work.dh.data() : nullptr;
   if (pass.model.fused_qkv()) {
     join_qkv(pass, rows);
@@ -178,7 +214,9 @@ void backward_block(const BlockPass& pass, const float* x, const KeptLayer& kept
     backward_linear(pass, kept, {1, work.h.data(), work.dk.data(), dh, true});
     backward_linear(pass, kept, {2, work.h.data(), work.dv.data(), dh, true});
   }
-  if (input) backward_norm(layer.attention_norm, rows, work.dh.data(), x, kept.mean1.data(), kept.inverse1.data(), dx);
+  if (input)
+    backward_norm(layer.attention_norm, rows, work.dh.data(), x, kept.mean1.data(),
+                  kept.inverse1.data(), dx);
 }
 
 }  // namespace freshet

@@ -9,9 +9,12 @@
 namespace freshet {
 namespace {
 
-std::size_t count_of(std::int64_t rows, std::int64_t columns) { return static_cast<std::size_t>(rows * columns); }
+std::size_t count_of(std::int64_t rows, std::int64_t columns) {
+  return static_cast<std::size_t>(rows * columns);
+}
 
-kernels::Operand rounded(const Transformer& model, const float* values, std::int64_t rows, std::int64_t columns, std::uint16_t* halves) {
+kernels::Operand rounded(const Transformer& model, const float* values, std::int64_t rows,
+                         std::int64_t columns, std::uint16_t* halves) {
   if (!model.bf16_products()) return {rows, columns, values, nullptr};
   const std::int64_t padded = (columns + 1) / 2 * 2;
 #pragma omp parallel for schedule(static)
@@ -23,8 +26,9 @@ kernels::Operand rounded(const Transformer& model, const float* values, std::int
 }
 
 // Each row of z becomes factor times its gradient; returns the sum of the losses.
-double row_losses(const Transformer& model, std::int64_t first, std::int64_t rows, std::span<const std::int32_t> targets,
-                  const TeacherRows* teacher, float factor, float* z) {
+double row_losses(const Transformer& model, std::int64_t first, std::int64_t rows,
+                  std::span<const std::int32_t> targets, const TeacherRows* teacher, float factor,
+                  float* z) {
   const int vocab = model.config.vocab_size;
   std::vector<float> losses(static_cast<std::size_t>(rows), 0.0f);
 #pragma omp parallel
@@ -43,8 +47,11 @@ double row_losses(const Transformer& model, std::int64_t first, std::int64_t row
         loss = kernels::cross_entropy(vocab, target, row);
       } else {
         const std::int64_t at = (first + n) * teacher->kept;
-        loss = kernels::distillation(vocab, target, {teacher->ids.data() + at, teacher->q.data() + at, teacher->kept, teacher->temperature,
-                                                     teacher->teacher_weight, teacher->plain_weight}, row, scratch.data());
+        loss = kernels::distillation(
+            vocab, target,
+            {teacher->ids.data() + at, teacher->q.data() + at, teacher->kept, teacher->temperature,
+             teacher->teacher_weight, teacher->plain_weight},
+            row, scratch.data());
       }
       if (factor != 1.0f)
         for (int i = 0; i < vocab; ++i) row[i] *= factor;
@@ -66,27 +73,44 @@ Head::Head(const Transformer& model, std::int64_t rows) : rows_at_a_time(rows) {
   if (model.bf16_products()) halves = Memory<std::uint16_t>(count_of(rows, std::max(c, v) + 1));
 }
 
-double Head::loss(const Transformer& model, std::int64_t rows, std::span<const std::int32_t> targets, const TeacherRows* teacher,
-                  float factor, bool gradient, float* x) {
+double Head::loss(const Transformer& model, std::int64_t rows,
+                  std::span<const std::int32_t> targets, const TeacherRows* teacher, float factor,
+                  bool gradient, float* x) {
   const timing::Scope scope(timing::Kind::kHead);
   const std::int64_t c = model.config.hidden_size, v = model.config.vocab_size;
   double sum = 0;
   for (std::int64_t first = 0; first < rows; first += rows_at_a_time) {
     const std::int64_t some = std::min(rows_at_a_time, rows - first);
     float* part = x + first * c;
-    apply_norm(model.norm, model.config.norm_eps, some, part, normed.data(), mean.data(), inverse.data());
-    kernels::multiply({rounded(model, normed.data(), some, c, halves.data()), model.head, false, nullptr, {}, false, z.data()});  // [n,V]
+    apply_norm(model.norm, model.config.norm_eps, some, part, normed.data(), mean.data(),
+               inverse.data());
+    kernels::multiply({rounded(model, normed.data(), some, c, halves.data()),
+                       model.head,
+                       false,
+                       nullptr,
+                       {},
+                       false,
+                       z.data()});  // [n,V]
     sum += row_losses(model, first, some, targets, teacher, factor, z.data());
     if (!gradient) continue;
-    kernels::multiply({rounded(model, z.data(), some, v, halves.data()), model.head, true, nullptr, {}, false, normed.data()});  // [n,C]
+    kernels::multiply({rounded(model, z.data(), some, v, halves.data()),
+                       model.head,
+                       true,
+                       nullptr,
+                       {},
+                       false,
+                       normed.data()});  // [n,C]
     const int columns = static_cast<int>(c);
     over_rows(some, [&](std::int64_t at, std::int64_t count) {
       std::vector<float> dx(count_of(count, c));
       float* to = part + at * c;
       if (model.norm.bias.empty())
-        kernels::rms_norm_backward({count, columns}, normed.data() + at * c, to, model.norm.weight.data(), inverse.data() + at, dx.data(), nullptr);
+        kernels::rms_norm_backward({count, columns}, normed.data() + at * c, to,
+                                   model.norm.weight.data(), inverse.data() + at, dx.data(),
+                                   nullptr);
       else
-        kernels::layer_norm_backward({count, columns}, normed.data() + at * c, to, model.norm.weight.data(), mean.data() + at,
+        kernels::layer_norm_backward({count, columns}, normed.data() + at * c, to,
+                                     model.norm.weight.data(), mean.data() + at,
                                      inverse.data() + at, dx.data());
       std::copy(dx.begin(), dx.end(), to);
     });
@@ -96,10 +120,18 @@ double Head::loss(const Transformer& model, std::int64_t rows, std::span<const s
 
 void Head::logits(const Transformer& model, std::int64_t rows, const float* x, float* out) {
   const std::int64_t c = model.config.hidden_size;
-  std::vector<float> normed(count_of(rows, c)), mean(static_cast<std::size_t>(rows)), inverse(static_cast<std::size_t>(rows));
+  std::vector<float> normed(count_of(rows, c)), mean(static_cast<std::size_t>(rows)),
+      inverse(static_cast<std::size_t>(rows));
   std::vector<std::uint16_t> halves(model.bf16_products() ? count_of(rows, c + 1) : 0);
-  apply_norm(model.norm, model.config.norm_eps, rows, x, normed.data(), mean.data(), inverse.data());
-  kernels::multiply({rounded(model, normed.data(), rows, c, halves.data()), model.head, false, nullptr, {}, false, out});
+  apply_norm(model.norm, model.config.norm_eps, rows, x, normed.data(), mean.data(),
+             inverse.data());
+  kernels::multiply({rounded(model, normed.data(), rows, c, halves.data()),
+                     model.head,
+                     false,
+                     nullptr,
+                     {},
+                     false,
+                     out});
 }
 
 }  // namespace freshet

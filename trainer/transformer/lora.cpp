@@ -13,7 +13,8 @@ const LoraFactor kNone;
 
 }  // namespace
 
-Lora::Lora(const ModelConfig& config, const Layout& layout, const float* values, float* gradient, bool train_a, bool train_b) {
+Lora::Lora(const ModelConfig& config, const Layout& layout, const float* values, float* gradient,
+           bool train_a, bool train_b) {
   const std::vector<LinearModule> modules = linear_modules(config);
   layers_.assign(static_cast<std::size_t>(config.layers), std::vector<LoraFactor>(modules.size()));
   std::unordered_map<std::string, LoraFactor*> by_name;

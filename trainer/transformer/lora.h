@@ -1,6 +1,6 @@
 #pragma once
-// The factors of a LoRA adapter as the passes use them: pointers into one flat vector in adapter_layout() order, and the
-// same places in a gradient vector.
+// The factors of a LoRA adapter as the passes use them: pointers into one flat vector in
+// adapter_layout() order, and the same places in a gradient vector.
 
 #include <vector>
 
@@ -22,12 +22,16 @@ struct LoraFactor {
 class Lora {
  public:
   Lora() = default;  // no adapter
-  // `gradient` may be null: nothing is trained. Both vectors are the caller's, of layout.size, and outlive this.
-  Lora(const ModelConfig& config, const Layout& layout, const float* values, float* gradient, bool train_a, bool train_b);
+  // `gradient` may be null: nothing is trained. Both vectors are the caller's, of layout.size, and
+  // outlive this.
+  Lora(const ModelConfig& config, const Layout& layout, const float* values, float* gradient,
+       bool train_a, bool train_b);
 
   const LoraFactor& factor(int layer, std::size_t linear) const;
   int rank_max() const;
-  int lowest_trained() const { return lowest_; }  // layer; the number of layers where nothing is trained
+  int lowest_trained() const {
+    return lowest_;
+  }  // layer; the number of layers where nothing is trained
 
  private:
   std::vector<std::vector<LoraFactor>> layers_;

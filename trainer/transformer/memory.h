@@ -1,5 +1,6 @@
 #pragma once
-// Memory for numbers: aligned for vectors, not initialised, counted, and given back to the system when it goes.
+// Memory for numbers: aligned for vectors, not initialised, counted, and given back to the system
+// when it goes.
 
 #include <omp.h>
 #include <sys/mman.h>
@@ -17,7 +18,8 @@ template <class T>
 class Memory {
  public:
   Memory() = default;
-  // Throws std::bad_alloc where there is none. REQUIRES: not in a parallel region then, which nothing may be thrown out of.
+  // Throws std::bad_alloc where there is none. REQUIRES: not in a parallel region then, which
+  // nothing may be thrown out of.
   explicit Memory(std::size_t count) : size_(count) {
     if (count == 0) return;
     if (count > (SIZE_MAX - 4095) / sizeof(T)) throw std::bad_alloc();
@@ -27,7 +29,8 @@ class Memory {
     if (bytes() >= (std::size_t{4} << 20)) ::madvise(at, bytes(), MADV_HUGEPAGE);
     data_ = static_cast<T*>(at);
   }
-  Memory(Memory&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  Memory(Memory&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   Memory& operator=(Memory&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
@@ -50,7 +53,8 @@ class Memory {
   std::size_t size_ = 0;
 };
 
-// Room that grows to the most that was asked of it and stays: what it holds does not outlive the next call.
+// Room that grows to the most that was asked of it and stays: what it holds does not outlive the
+// next call.
 template <class T>
 class Room {
  public:

@@ -12,12 +12,16 @@ Pass::Pass(const Transformer& model, const Lora& lora, const PassPlan& plan)
       plan_(plan),
       work_(model, lora, plan.rows_max, plan.train),
       x_(static_cast<std::size_t>(plan.rows_max * model.config.hidden_size)),
-      lowest_(plan.train ? std::min(lora.lowest_trained(), model.config.layers) : model.config.layers),
+      lowest_(plan.train ? std::min(lora.lowest_trained(), model.config.layers)
+                         : model.config.layers),
       head_(model, std::min(plan.head_rows, plan.rows_max)) {
   const bool bf16 = model.bf16_products();
   for (int l = lowest_; l < model.config.layers; ++l) {
-    inputs_.push_back(std::make_unique<Kept>(plan.rows_max * model.config.hidden_size, bf16 && !plan.recompute));
-    if (!plan.recompute || l == lowest_) kept_.push_back(std::make_unique<KeptLayer>(model, plan.rows_max, lora, plan.recompute ? -1 : l, bf16));
+    inputs_.push_back(
+        std::make_unique<Kept>(plan.rows_max * model.config.hidden_size, bf16 && !plan.recompute));
+    if (!plan.recompute || l == lowest_)
+      kept_.push_back(
+          std::make_unique<KeptLayer>(model, plan.rows_max, lora, plan.recompute ? -1 : l, bf16));
   }
 }
 
@@ -28,16 +32,20 @@ PassShape Pass::shape_of(const TokenBatch& batch) const {
 
 void Pass::forward(const TokenBatch& batch) {
   const std::int64_t rows = batch.rows(), c = model_.config.hidden_size;
-  CHECK(rows > 0 && rows <= plan_.rows_max && batch.time <= model_.config.max_positions, "{} rows of {}", rows, plan_.rows_max);
-  const std::size_t needed = static_cast<std::size_t>(batch.time) * static_cast<std::size_t>(model_.config.head_dim / 2);
+  CHECK(rows > 0 && rows <= plan_.rows_max && batch.time <= model_.config.max_positions,
+        "{} rows of {}", rows, plan_.rows_max);
+  const std::size_t needed =
+      static_cast<std::size_t>(batch.time) * static_cast<std::size_t>(model_.config.head_dim / 2);
   if (work_.rotary.cosine.size() < needed) work_.rotary = make_rotary(model_.config, batch.time);
   over_rows(rows, [&](std::int64_t first, std::int64_t some) {
     for (std::int64_t n = first; n < first + some; ++n) {
       float* x = x_.data() + n * c;
       kernels::read_row(model_.embedding, batch.ids[static_cast<std::size_t>(n)], 0, c, x);
       if (model_.positions.empty()) continue;
-      const std::int64_t position = batch.positions.empty() ? n % batch.time : batch.positions[static_cast<std::size_t>(n)];
-      for (std::int64_t i = 0; i < c; ++i) x[i] += model_.positions[static_cast<std::size_t>(position * c + i)];
+      const std::int64_t position =
+          batch.positions.empty() ? n % batch.time : batch.positions[static_cast<std::size_t>(n)];
+      for (std::int64_t i = 0; i < c; ++i)
+        x[i] += model_.positions[static_cast<std::size_t>(position * c + i)];
     }
   });
   const PassShape shape = shape_of(batch);
@@ -70,7 +78,8 @@ void Pass::backward(const TokenBatch& batch) {
 double Pass::run(const TokenBatch& batch, float factor, const TeacherRows* teacher) {
   forward(batch);
   const bool train = lowest_ < model_.config.layers;
-  const double sum = head_.loss(model_, batch.rows(), batch.targets, teacher, factor, train, x_.data());
+  const double sum =
+      head_.loss(model_, batch.rows(), batch.targets, teacher, factor, train, x_.data());
   if (train) backward(batch);
   return sum;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// A whole model over a batch of tokens: the loss, and the gradient of an adapter's factors. Owns the activations, which
-// stay allocated from step to step.
+// A whole model over a batch of tokens: the loss, and the gradient of an adapter's factors. Owns
+// the activations, which stay allocated from step to step.
 
 #include <memory>
 #include <span>
@@ -16,16 +16,18 @@ struct TokenBatch {
   std::vector<std::int32_t> ids;      // [sequences * time]
   std::vector<std::int32_t> targets;  // the id that follows each; -1: does not count
   std::vector<int> positions;         // empty: 0, 1, 2, ... in every sequence
-  std::vector<int> first_seen;        // empty: all before it; else the first place of its sequence that a token sees
+  std::vector<int>
+      first_seen;  // empty: all before it; else the first place of its sequence that a token sees
   std::int64_t rows() const { return std::int64_t{sequences} * time; }
 };
 
-// Something that gives losses of batches, and adds the gradient of an adapter to a vector that it was made with: the passes below
-// on the processor, or LibTorch's on another device.
+// Something that gives losses of batches, and adds the gradient of an adapter to a vector that it
+// was made with: the passes below on the processor, or LibTorch's on another device.
 class LossSource {
  public:
   virtual ~LossSource() = default;
-  // Sum of the losses of the targets that count. Where an adapter is trained, adds factor * d sum / d adapter to its gradient.
+  // Sum of the losses of the targets that count. Where an adapter is trained, adds factor * d sum /
+  // d adapter to its gradient.
   virtual double run(const TokenBatch& batch, float factor, const TeacherRows* teacher) = 0;
 };
 
@@ -33,7 +35,7 @@ struct PassPlan {
   std::int64_t rows_max = 0;
   std::int64_t head_rows = 512;  // logits that exist at a time
   bool train = false;
-  bool recompute = false;        // keep the input of every layer alone and run it again in backward
+  bool recompute = false;  // keep the input of every layer alone and run it again in backward
 };
 
 class Pass final : public LossSource {
@@ -55,10 +57,11 @@ class Pass final : public LossSource {
   const Lora& lora_;
   PassPlan plan_;
   Workspace work_;
-  Memory<float> x_;                               // [rows,C]
-  std::vector<std::unique_ptr<Kept>> inputs_;     // by layer from lowest_ on
-  std::vector<std::unique_ptr<KeptLayer>> kept_;  // by layer from lowest_ on; one for all where recomputed
-  Room<float> input_, again_;                     // of one layer, in backward
+  Memory<float> x_;                            // [rows,C]
+  std::vector<std::unique_ptr<Kept>> inputs_;  // by layer from lowest_ on
+  std::vector<std::unique_ptr<KeptLayer>>
+      kept_;                   // by layer from lowest_ on; one for all where recomputed
+  Room<float> input_, again_;  // of one layer, in backward
   int lowest_;
   Head head_;
 };

@@ -1,7 +1,8 @@
 #pragma once
-// A causal language model ready to compute on the processor: Llama, Mistral, Qwen2, Qwen3 or GPT-2, its frozen weights in
-// the form that was asked for. A matrix that its file holds in that form already stays where the file is mapped: nothing
-// is copied. No LibTorch; the passes over it are in pass.h and decoder.h.
+// A causal language model ready to compute on the processor: Llama, Mistral, Qwen2, Qwen3 or GPT-2,
+// its frozen weights in the form that was asked for. A matrix that its file holds in that form
+// already stays where the file is mapped: nothing is copied. No LibTorch; the passes over it are in
+// pass.h and decoder.h.
 
 #include <cstdint>
 #include <memory>
@@ -16,9 +17,9 @@
 
 namespace freshet {
 
-// The form of the frozen matrices, and with it how products are made: kBf16 rounds both factors to bf16 where the processor
-// multiplies it and computes in f32 elsewhere; kInt8 and kNf4 save memory and multiply like kBf16. Embedding and head stay
-// in bf16 there.
+// The form of the frozen matrices, and with it how products are made: kBf16 rounds both factors to
+// bf16 where the processor multiplies it and computes in f32 elsewhere; kInt8 and kNf4 save memory
+// and multiply like kBf16. Embedding and head stay in bf16 there.
 enum class Precision : std::uint8_t { kF32, kBf16, kInt8, kNf4 };
 std::string_view name_of(Precision precision);  // "f32", "bf16", "int8", "nf4"
 
@@ -62,11 +63,13 @@ struct Rotary {
 };
 Rotary make_rotary(const ModelConfig& config, int count);
 
-// That of the file, so that nothing is lost and as little memory is read as can be: kBf16 for bf16 and for blocks of fewer bits,
-// kF32 where a matrix is in f32 or f16.
+// That of the file, so that nothing is lost and as little memory is read as can be: kBf16 for bf16
+// and for blocks of fewer bits, kF32 where a matrix is in f32 or f16.
 Precision own_precision(const Weights& weights);
 
-// kBadInput naming the tensor and the reason where one is missing or has another shape than config says.
-Result<Transformer> load_transformer(const ModelConfig& config, std::shared_ptr<const Weights> weights, Precision precision);
+// kBadInput naming the tensor and the reason where one is missing or has another shape than config
+// says.
+Result<Transformer> load_transformer(const ModelConfig& config,
+                                     std::shared_ptr<const Weights> weights, Precision precision);
 
 }  // namespace freshet
