@@ -39,10 +39,13 @@ struct Work {
   const OnProgress& on_progress;
 
   Result<TrainerReply> operator()(LoadModel request) const {
-    return backend.load_model(std::move(request), on_progress);
+    TRY_ASSIGN(ModelLoaded loaded, backend.load_model(std::move(request), on_progress));
+    return TrainerReply(
+        std::move(loaded));  // tl::expected leaks where it converts one result into another
   }
   Result<TrainerReply> operator()(OpenText request) const {
-    return backend.open_text(std::move(request), on_progress);
+    TRY_ASSIGN(TextOpened opened, backend.open_text(std::move(request), on_progress));
+    return TrainerReply(std::move(opened));
   }
   Result<TrainerReply> operator()(Finetune request) const {
     TRY_ASSIGN(Finetuned finetuned, checked(backend.finetune(request, on_progress)));
