@@ -78,13 +78,17 @@ void forward_block(const BlockPass& pass, float* x, KeptLayer* kept);
 void backward_block(const BlockPass& pass, const float* x, const KeptLayer& kept, bool input,
                     float* dx);
 
-// Shared by the two, and by decoder.cpp.
+// Shared by the two, by decoder.cpp and by head.cpp. What a product reads: `halves`, with room for
+// rows of an even number of entries, takes the values in bf16 where products are made of that.
+kernels::Operand operand(const Transformer& model, std::uint16_t* halves, const float* values,
+                         std::int64_t rows, std::int64_t columns);
 kernels::Operand operand(const Transformer& model, Workspace& work, const float* values,
                          std::int64_t rows, std::int64_t columns);
 void apply_norm(const Norm& norm, float eps, std::int64_t rows, const float* x, float* out,
                 float* mean, float* inverse);
 void set_first_seen(const BlockPass& pass);
-float* attention_room(const kernels::AttentionShape& shape);  // this thread's
+void rotate_rows(const BlockPass& pass, int heads, bool inverse, float* x);  // x [rows,heads,D]
+float* attention_room(const kernels::AttentionShape& shape);                 // this thread's
 
 // Calls each(first, count) for parts of `rows`, on all threads.
 template <class Each>

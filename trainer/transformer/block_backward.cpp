@@ -82,21 +82,6 @@ void backward_norm_heads(const std::vector<float>& weight, std::int64_t rows, in
   });
 }
 
-void rotate_back(const BlockPass& pass, int heads, float* x) {
-  const timing::Scope scope(timing::Kind::kRotation);
-  const Workspace& work = pass.work;
-  if (work.rotary.cosine.empty()) return;
-  const int dim = pass.model.config.head_dim;
-  over_rows(pass.shape.rows(), [&](std::int64_t first, std::int64_t some) {
-    for (std::int64_t n = first; n < first + some; ++n) {
-      const int position =
-          pass.shape.positions ? pass.shape.positions[n] : static_cast<int>(n % pass.shape.time);
-      kernels::rotate(1, heads, dim, &position, work.rotary.cosine.data(), work.rotary.sine.data(),
-                      true, x + n * heads * dim);
-    }
-  });
-}
-
 // work.dmixed -> work.dq, dk, dv
 void attend_backward(const BlockPass& pass, const KeptLayer& kept) {
   const timing::Scope scope(timing::Kind::kAttention);
@@ -195,8 +180,8 @@ void backward_block(const BlockPass& pass, const float* x, const KeptLayer& kept
   backward_linear(pass, kept,
                   {o, kept.mixed.get(work.mixed.data()), dx, work.dmixed.data(), false});
   attend_backward(pass, kept);
-  rotate_back(pass, config.heads, work.dq.data());
-  rotate_back(pass, config.kv_heads, work.dk.data());
+  rotate_rows(pass, config.heads, true, work.dq.data());
+  rotate_rows(pass, config.kv_heads, true, work.dk.data());
   if (config.qk_norm) {
     backward_norm_heads(layer.q_norm, rows, config.heads, kept.raw_q.get(work.q.data()),
                         kept.inverse_q.data(), work.dq.data());

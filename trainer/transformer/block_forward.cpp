@@ -68,20 +68,6 @@ void norm_heads(const std::vector<float>& weight, float eps, std::int64_t rows, 
   });
 }
 
-void rotate_rows(const BlockPass& pass, int heads, float* x) {
-  const timing::Scope scope(timing::Kind::kRotation);
-  const Workspace& work = pass.work;
-  if (work.rotary.cosine.empty()) return;
-  const PassShape& shape = pass.shape;
-  over_rows(shape.rows(), [&](std::int64_t first, std::int64_t some) {
-    for (std::int64_t n = first; n < first + some; ++n) {
-      const int position = shape.positions ? shape.positions[n] : static_cast<int>(n % shape.time);
-      kernels::rotate(1, heads, pass.model.config.head_dim, &position, work.rotary.cosine.data(),
-                      work.rotary.sine.data(), false, x + n * heads * pass.model.config.head_dim);
-    }
-  });
-}
-
 void attend(const BlockPass& pass, const Heads& heads, float* log_sum) {
   const timing::Scope scope(timing::Kind::kAttention);
   const ModelConfig& config = pass.model.config;
@@ -216,21 +202,39 @@ Workspace::Workspace(const Transformer& model, const Lora& lora, std::int64_t ro
   dact = floats(f);
 }
 
-kernels::Operand operand(const Transformer& model, Workspace& work, const float* values,
+void rotate_rows(const BlockPass& pass, int heads, bool inverse, float* x) {
+  const timing::Scope scope(timing::Kind::kRotation);
+  const Workspace& work = pass.work;
+  if (work.rotary.cosine.empty()) return;
+  const PassShape& shape = pass.shape;
+  over_rows(shape.rows(), [&](std::int64_t first, std::int64_t some) {
+    for (std::int64_t n = first; n < first + some; ++n) {
+      const int position = shape.positions ? shape.positions[n] : static_cast<int>(n % shape.time);
+      kernels::rotate(1, heads, pass.model.config.head_dim, &position, work.rotary.cosine.data(),
+                      work.rotary.sine.data(), inverse, x + n * heads * pass.model.config.head_dim);
+    }
+  });
+}
+
+kernels::Operand operand(const Transformer& model, std::uint16_t* halves, const float* values,
                          std::int64_t rows, std::int64_t columns) {
   if (!model.bf16_products()) return {rows, columns, values, nullptr};
   const timing::Scope scope(timing::Kind::kRounding);
   const std::int64_t padded = (columns + 1) / 2 * 2;
   over_rows(rows, [&](std::int64_t first, std::int64_t some) {
     if (padded == columns)
-      return kernels::to_bf16(some * columns, values + first * columns,
-                              work.halves.data() + first * columns);
+      return kernels::to_bf16(some * columns, values + first * columns, halves + first * columns);
     for (std::int64_t n = first; n < first + some; ++n) {
-      kernels::to_bf16(columns, values + n * columns, work.halves.data() + n * padded);
-      work.halves[static_cast<std::size_t>(n * padded + columns)] = 0;
+      kernels::to_bf16(columns, values + n * columns, halves + n * padded);
+      halves[n * padded + columns] = 0;
     }
   });
-  return {rows, columns, values, work.halves.data()};
+  return {rows, columns, values, halves};
+}
+
+kernels::Operand operand(const Transformer& model, Workspace& work, const float* values,
+                         std::int64_t rows, std::int64_t columns) {
+  return operand(model, work.halves.data(), values, rows, columns);
 }
 
 void apply_norm(const Norm& norm, float eps, std::int64_t rows, const float* x, float* out,
@@ -295,8 +299,8 @@ void forward_block(const BlockPass& pass, float* x, KeptLayer* kept) {
     norm_heads(layer.k_norm, config.norm_eps, rows, config.kv_heads, heads.k,
                kept ? kept->inverse_k.data() : work.small.data());
   }
-  rotate_rows(pass, config.heads, heads.q);
-  rotate_rows(pass, config.kv_heads, heads.k);
+  rotate_rows(pass, config.heads, false, heads.q);
+  rotate_rows(pass, config.kv_heads, false, heads.k);
   round_rows(pass, wide, heads.q);
   round_rows(pass, std::int64_t{config.kv_heads} * config.head_dim, heads.k);
   round_rows(pass, std::int64_t{config.kv_heads} * config.head_dim, heads.v);

@@ -13,18 +13,6 @@ std::size_t count_of(std::int64_t rows, std::int64_t columns) {
   return static_cast<std::size_t>(rows * columns);
 }
 
-kernels::Operand rounded(const Transformer& model, const float* values, std::int64_t rows,
-                         std::int64_t columns, std::uint16_t* halves) {
-  if (!model.bf16_products()) return {rows, columns, values, nullptr};
-  const std::int64_t padded = (columns + 1) / 2 * 2;
-#pragma omp parallel for schedule(static)
-  for (std::int64_t n = 0; n < rows; ++n) {
-    kernels::to_bf16(columns, values + n * columns, halves + n * padded);
-    if (padded > columns) halves[n * padded + columns] = 0;
-  }
-  return {rows, columns, values, halves};
-}
-
 // Each row of z becomes factor times its gradient; returns the sum of the losses.
 double row_losses(const Transformer& model, std::int64_t first, std::int64_t rows,
                   std::span<const std::int32_t> targets, const TeacherRows* teacher, float factor,
@@ -84,7 +72,7 @@ double Head::loss(const Transformer& model, std::int64_t rows,
     float* part = x + first * c;
     apply_norm(model.norm, model.config.norm_eps, some, part, normed.data(), mean.data(),
                inverse.data());
-    kernels::multiply({rounded(model, normed.data(), some, c, halves.data()),
+    kernels::multiply({operand(model, halves.data(), normed.data(), some, c),
                        model.head,
                        false,
                        nullptr,
@@ -93,7 +81,7 @@ double Head::loss(const Transformer& model, std::int64_t rows,
                        z.data()});  // [n,V]
     sum += row_losses(model, first, some, targets, teacher, factor, z.data());
     if (!gradient) continue;
-    kernels::multiply({rounded(model, z.data(), some, v, halves.data()),
+    kernels::multiply({operand(model, halves.data(), z.data(), some, v),
                        model.head,
                        true,
                        nullptr,
@@ -125,7 +113,7 @@ void Head::logits(const Transformer& model, std::int64_t rows, const float* x, f
   std::vector<std::uint16_t> halves(model.bf16_products() ? count_of(rows, c + 1) : 0);
   apply_norm(model.norm, model.config.norm_eps, rows, x, normed.data(), mean.data(),
              inverse.data());
-  kernels::multiply({rounded(model, normed.data(), rows, c, halves.data()),
+  kernels::multiply({operand(model, halves.data(), normed.data(), rows, c),
                      model.head,
                      false,
                      nullptr,
