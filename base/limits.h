@@ -66,6 +66,19 @@ inline constexpr std::uint32_t kUploadTriesMax = 3;                // different 
 inline constexpr int kFramesPerTurn = 256;                         // taken from the transport before time is looked at
 inline constexpr std::size_t kCampaignsMax = 1000;                 // in one coordinator's folder
 
+// authority, certificates, joining
+inline constexpr std::size_t kRevocationsMax = 16'384;               // in one list
+inline constexpr std::size_t kIssuersMax = 8;                        // that one root has at a time
+inline constexpr std::int64_t kClockSlackS = 300;                    // that two honest clocks may differ
+inline constexpr std::size_t kBundleBytesMax = 256 * kKiB;           // of trust: root, issuers, revocation list
+inline constexpr std::size_t kAddressBytesMax = 256;                 // tcp://HOST:PORT in a join token
+inline constexpr std::size_t kTokensMax = 100'000;                   // that an authority remembers
+inline constexpr std::size_t kCertificatesMax = 100'000;             // of one authority
+inline constexpr std::size_t kCertificatesPerPage = 512;             // of an authority's directory
+inline constexpr int kJoinsPerSecond = 20, kJoinsAtOnce = 100;       // requests of strangers that an authority looks at
+inline constexpr int kHandshakesPerSecond = 20, kHandshakesAtOnce = 100;  // connections of one address
+inline constexpr std::size_t kAddressesMax = 4096;                   // whose handshakes are counted at a time
+
 // secrets in guarded pages; more of them live in plain memory, wiped all the same
 inline constexpr std::size_t kGuardedSecretsMax = 4096;
 
