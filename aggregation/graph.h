@@ -1,0 +1,51 @@
+#pragma once
+// Who masks with whom. Every two members of a cohort up to limits::kCompleteGraphMax; above that, a
+// Harary graph on a random ring with as few neighbours as keep the honest survivors connected and
+// every secret recoverable (Bell et al. 2020, eprint 2020/704, section 3 and its lemmas).
+
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace freshet {
+
+struct GraphPlan {
+  std::uint32_t degree = 0;     // neighbours of each member; n - 1: complete
+  std::uint32_t threshold = 0;  // shares that rebuild a secret, of degree + 1
+  bool complete = false;
+  bool operator==(const GraphPlan&) const = default;
+};
+
+struct GraphTarget {
+  double corrupt = 1.0 / 3;     // gamma: share of members that may collude
+  double dropped = 1.0 / 3;     // delta: share of members that may vanish
+  int security_bits = 80;       // secrecy fails with at most 2^-security_bits
+  int correctness_bits = 20;    // the sum is lost with at most 2^-correctness_bits
+  // Without a quorum of signatures over one survivor list the graph itself must keep a coordinator
+  // from two lists, which needs far more neighbours. Our rounds have that quorum.
+  bool quorum = true;
+};
+
+// The least degree that meets the target. kBadInput when not even the complete graph does.
+Result<GraphPlan> plan_graph(std::uint32_t n, const GraphTarget& target);
+// The complete graph on n with floor(2n/3) + 1, or the least t > (1 + corrupt) n / 2 if larger.
+Result<GraphPlan> plan_complete(std::uint32_t n, double corrupt);
+// What a round uses: complete up to kCompleteGraphMax, planned above.
+Result<GraphPlan> plan_round_graph(std::uint32_t n, const GraphTarget& target);
+
+// Neighbours of all members, each list rising. A degree of n - 1 joins every two; else members stand
+// on a ring in an order drawn from `seed`, each joined to degree / 2 on either side.
+class Graph {
+ public:
+  // REQUIRES: degree < n, and even or n - 1.
+  Graph(const Digest& seed, std::uint32_t n, std::uint32_t degree);
+  std::vector<std::uint32_t> neighbours(std::uint32_t index) const;
+
+ private:
+  std::uint32_t n_, degree_;
+  std::vector<std::uint32_t> ring_, place_;  // member at a place, place of a member
+};
+
+}  // namespace freshet
