@@ -1,0 +1,72 @@
+#pragma once
+// What one masked round is about, in one document that the coordinator signs before it knows who
+// takes part. Its digest, the sid, is bound into every key, signature and box of the round: a
+// coordinator that says different things to different nodes gets noise.
+
+#include <optional>
+
+#include "aggregation/privacy/noise_plan.h"
+#include "aggregation/quantize.h"
+#include "base/ids.h"
+#include "crypto/certificates/trust.h"
+#include "crypto/keys.h"
+
+namespace freshet {
+
+struct Fraction {
+  std::uint32_t part = 1, whole = 3;  // whole > 0, part <= whole
+  bool operator==(const Fraction&) const = default;
+};
+// floor(n * fraction)
+std::uint32_t part_of(std::uint32_t n, const Fraction& fraction);
+
+struct Descriptor {
+  std::uint32_t version = 1;
+  CampaignId campaign;
+  Digest plan{};      // plan_digest()
+  RoundId round;      // rises with every attempt of the campaign, so that no two have one sid
+  VersionId base;     // contributions from this version
+  Digest supplied{};  // supplied_digest() of what the nodes must have loaded
+  Digest layout{};    // of the phase, as in Announce
+  double clip = 0;    // L2 of one update
+  Grid grid;
+  std::uint32_t word_bits = 32;  // of one masked word
+  std::uint32_t cohort_max = 0;
+  std::uint32_t survivors_min = 1;  // of the plan; what follows from the roster comes on top
+  std::uint32_t honest_min = 4;     // survivors that are honest, at least, if `corrupt` are not
+  Fraction corrupt{1, 3};           // of the roster, that may work with the coordinator
+  Fraction dropped{1, 4};           // of the roster, that may vanish: decides on a sparse graph
+  Fraction newcomers{1, 1};         // of the roster, that may have enrolled lately
+  std::int64_t phase_ms = 30'000;   // a phase ends this long after its last progress
+  TrustSerial trust;                // of the trust bundle that the roster is checked with
+  Digest beacon{};                  // beacon_commitment() of what is opened with the roster
+  std::uint32_t extras = 0;         // words before the weight that are summed for evaluation
+  NoisePlan noise;
+  bool operator==(const Descriptor&) const = default;
+};
+
+// Fixed-width, docs/protocol.md. read_descriptor takes only what this makes, within the bounds that
+// validate() asks of plans.
+Bytes canonical_bytes(const Descriptor& descriptor);
+Result<Descriptor> read_descriptor(ByteView bytes);
+Digest sid_of(const Descriptor& descriptor);  // digest_of("freshet/descriptor/v1", bytes)
+
+Digest supplied_digest(const Digest& model, const Digest& adapter, VersionId version);
+Digest beacon_commitment(const Digest& opening);
+
+// t: sharers, survivors and signatures that a roster of n takes. Two lists of survivors cannot both
+// gather it: 2 t > n + corrupt.
+std::uint32_t quorum_of(std::uint32_t n, const Fraction& corrupt);
+// Survivors without whom nothing is opened: quorum, the plan's least, and enough honest ones.
+std::uint32_t survivors_needed(const Descriptor& descriptor, std::uint32_t n);
+
+// Who deals shares to and masks with whom. Up to kCompleteMax members everybody with everybody.
+inline constexpr std::uint32_t kCompleteMax = 256;
+struct RosterGraph {
+  std::uint32_t degree = 0, shares = 0;  // neighbours of each; shares of a secret that rebuild it
+};
+Result<RosterGraph> graph_of(const Descriptor& descriptor, std::uint32_t n);
+std::vector<std::uint32_t> neighbours_of(const RosterGraph& graph, const Digest& seed,
+                                         std::uint32_t n, std::uint32_t index);
+
+}  // namespace freshet

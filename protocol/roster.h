@@ -1,0 +1,46 @@
+#pragma once
+// Who is in a masked round: checked by the coordinator before it sends a roster and by every node
+// before it deals a share, by the same function.
+
+#include "protocol/secagg_messages.h"
+
+namespace freshet {
+
+struct RosterRules {
+  const Trust& trust;
+  std::int64_t now_s = 0;  // since 1970
+  std::uint32_t members_min = 2;
+  Fraction newcomers{1, 1};                 // the stricter of this and the descriptor's counts
+  std::int64_t newcomer_s = 7 * 24 * 3600;  // enrolled this long ago or less
+};
+
+struct CheckedMember {
+  Certificate certificate;
+  secagg::Advert advert{};
+};
+struct CheckedRoster {
+  std::vector<CheckedMember> members;  // by rising NodeId
+  Digest digest{};                     // H(U1)
+  Digest graph_seed{};                 // of the opened beacon and every member's nonce
+};
+
+// Every certificate is a node's, in force and allowed to contribute; every advert is signed;
+// NodeIds rise; no device and no key is there twice; the beacon opens; trust is neither older nor
+// newer than the descriptor says. kUnavailable: fetch the newer trust bundle and check again.
+// kRefused else; texts say who and why.
+Result<CheckedRoster> check_roster(const Descriptor& descriptor, const Digest& opening,
+                                   std::span<const RosterMember> members, const RosterRules& rules);
+
+// The node's own place. kRefused unless its own advert stands there.
+Result<std::uint32_t> place_of(const CheckedRoster& roster, NodeId own,
+                               const secagg::Advert& advert);
+
+Digest roster_digest(const Digest& sid, std::span<const RosterMember> members);
+
+// Signatures of `indices` under one document, each index once and rising. kRefused: one that does
+// not fit. Returns how many there are.
+Result<std::uint32_t> check_signatures(const CheckedRoster& roster,
+                                       std::span<const IndexedSignature> signatures,
+                                       std::string_view domain, ByteView bytes);
+
+}  // namespace freshet
