@@ -14,15 +14,17 @@ namespace freshet {
 struct GraphPlan {
   std::uint32_t degree = 0;     // neighbours of each member; n - 1: complete
   std::uint32_t threshold = 0;  // shares that rebuild a secret, of degree + 1
+  std::uint32_t quorum =
+      0;  // signatures under one survivor list, of all n: above (1 + gamma) n / 2
   bool complete = false;
   bool operator==(const GraphPlan&) const = default;
 };
 
 struct GraphTarget {
-  double corrupt = 1.0 / 3;     // gamma: share of members that may collude
-  double dropped = 1.0 / 3;     // delta: share of members that may vanish
-  int security_bits = 80;       // secrecy fails with at most 2^-security_bits
-  int correctness_bits = 20;    // the sum is lost with at most 2^-correctness_bits
+  double corrupt = 1.0 / 3;   // gamma: share of members that may collude
+  double dropped = 1.0 / 3;   // delta: share of members that may vanish
+  int security_bits = 80;     // secrecy fails with at most 2^-security_bits
+  int correctness_bits = 20;  // the sum is lost with at most 2^-correctness_bits
   // Without a quorum of signatures over one survivor list the graph itself must keep a coordinator
   // from two lists, which needs far more neighbours. Our rounds have that quorum.
   bool quorum = true;
@@ -35,8 +37,8 @@ Result<GraphPlan> plan_complete(std::uint32_t n, double corrupt);
 // What a round uses: complete up to kCompleteGraphMax, planned above.
 Result<GraphPlan> plan_round_graph(std::uint32_t n, const GraphTarget& target);
 
-// Neighbours of all members, each list rising. A degree of n - 1 joins every two; else members stand
-// on a ring in an order drawn from `seed`, each joined to degree / 2 on either side.
+// Neighbours of all members, each list rising. A degree of n - 1 joins every two; else members
+// stand on a ring in an order drawn from `seed`, each joined to degree / 2 on either side.
 class Graph {
  public:
   // REQUIRES: degree < n, and even or n - 1.

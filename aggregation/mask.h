@@ -29,8 +29,8 @@ struct MaskedSum {
   int bits = 0;
 };
 
-// Masks once per sid: an error of keys.mask() is this one's. `sharers` is U2. Words may carry noise:
-// they are taken modulo 2^bits.
+// Masks once per sid: an error of keys.mask() is this one's. `sharers` is U2. Words may carry
+// noise: they are taken modulo 2^bits.
 Result<MaskedUpdate> mask(QuantizedUpdate update, int bits, secagg::RoundKeys& keys,
                           std::span<const std::uint32_t> sharers);
 

@@ -2,9 +2,21 @@
 
 #include <fmt/core.h>
 
+#include <bit>
+
 #include "base/check.h"
 
 namespace freshet {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "fields are read as they lie");
+
+std::string wrong_size(ByteView packed, std::size_t words, int bits) {
+  return fmt::format("{} words of {} bits take {} bytes, not {}", words, bits,
+                     packed_bytes(words, bits), packed.size());
+}
+
+}  // namespace
 
 std::size_t packed_bytes(std::size_t words, int bits) {
   const auto width = static_cast<std::size_t>(bits);
@@ -32,22 +44,37 @@ Bytes pack(std::span<const std::uint32_t> words, int bits) {
 
 Result<std::vector<std::uint32_t>> unpack(ByteView packed, std::size_t words, int bits) {
   CHECK(bits >= 1 && bits <= 32, "bits {}", bits);
-  if (packed.size() != packed_bytes(words, bits))
-    return fail(Code::kBadInput, fmt::format("{} words of {} bits take {} bytes, not {}", words,
-                                             bits, packed_bytes(words, bits), packed.size()));
+  if (packed.size() != packed_bytes(words, bits))  // before memory is taken for them
+    return fail(Code::kBadInput, wrong_size(packed, words, bits));
   std::vector<std::uint32_t> unpacked(words);
-  const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
-  const std::uint8_t* in = packed.data();
-  std::uint64_t pending = 0;
-  int held = 0;
-  for (std::uint32_t& word : unpacked) {
-    for (; held < bits; held += 8) pending |= std::uint64_t{*in++} << held;
-    word = static_cast<std::uint32_t>(pending & mask);
-    pending >>= bits;
-    held -= bits;
-  }
-  if (pending != 0) return fail(Code::kBadInput, "a padding bit behind the last word is set");
+  TRY(add_packed_words(unpacked, packed, bits));
   return unpacked;
+}
+
+Result<void> add_packed_words(std::span<std::uint32_t> sum, ByteView packed, int bits) {
+  CHECK(bits >= 1 && bits <= 32, "bits {}", bits);
+  const std::size_t words = sum.size();
+  if (packed.size() != packed_bytes(words, bits))
+    return fail(Code::kBadInput, wrong_size(packed, words, bits));
+  const std::size_t used_bits = words % 8 * static_cast<std::size_t>(bits) % 8;  // of the last byte
+  if (used_bits != 0 && packed.back() >> used_bits != 0)
+    return fail(Code::kBadInput, "a padding bit behind the last word is set");
+  const auto width = static_cast<std::size_t>(bits);
+  const auto mask = static_cast<std::uint32_t>((std::uint64_t{1} << bits) - 1);
+  // A word lies in the eight bytes from its first on; near the end those are not all there.
+  std::size_t i = 0;
+  for (; i < words && i * width / 8 + 8 <= packed.size(); ++i) {
+    std::uint64_t eight;
+    std::memcpy(&eight, packed.data() + i * width / 8, sizeof eight);
+    sum[i] = (sum[i] + static_cast<std::uint32_t>(eight >> i * width % 8)) & mask;
+  }
+  for (; i < words; ++i) {
+    std::uint64_t eight = 0;
+    const ByteView rest = packed.subspan(i * width / 8);
+    std::memcpy(&eight, rest.data(), rest.size());
+    sum[i] = (sum[i] + static_cast<std::uint32_t>(eight >> i * width % 8)) & mask;
+  }
+  return {};
 }
 
 }  // namespace freshet

@@ -29,6 +29,10 @@ inline constexpr std::size_t kStagingsMax = 20'000;                // unfinished
 
 // federation
 inline constexpr std::size_t kCohortMax = 10'000;
+inline constexpr std::size_t kMaskedCohortMax = 1024;  // of one masked round: what fits into a frame
+inline constexpr std::size_t kRosterPageMembers = 256;
+inline constexpr std::size_t kCertificateBytesMax = 512;
+inline constexpr std::uint32_t kExtraWordsMax = 4096;  // of one vector, for evaluation
 inline constexpr std::uint32_t kRoundsMax = 100'000;
 inline constexpr std::uint32_t kWeightMax = 65'535;
 inline constexpr int kQuantizationBitsMax = 24;
@@ -78,6 +82,14 @@ inline constexpr std::size_t kCertificatesPerPage = 512;             // of an au
 inline constexpr int kJoinsPerSecond = 20, kJoinsAtOnce = 100;       // requests of strangers that an authority looks at
 inline constexpr int kHandshakesPerSecond = 20, kHandshakesAtOnce = 100;  // connections of one address
 inline constexpr std::size_t kAddressesMax = 4096;                   // whose handshakes are counted at a time
+
+// masked rounds
+inline constexpr std::uint32_t kCompleteGraphMax = 256;  // members; above, a sparse graph joins them
+inline constexpr std::uint32_t kShareSubsetsMax = 256;   // of a secret's shares, tried when some are wrong
+
+// robust rules over opened updates: every two are compared, and blocks of their coordinates are held in memory
+inline constexpr std::uint32_t kRobustUpdatesMax = 1024, kRobustPassesMax = 1000;
+inline constexpr std::size_t kRobustBlockBytes = 128 * kMiB;
 
 // secrets in guarded pages; more of them live in plain memory, wiped all the same
 inline constexpr std::size_t kGuardedSecretsMax = 4096;

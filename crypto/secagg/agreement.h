@@ -14,10 +14,11 @@ namespace freshet::secagg {
 using CipherPublic = PublicKey<struct CipherUse>;  // ristretto255: agrees on what seals shares
 using MaskPublic = PublicKey<struct MaskUse>;      // X25519: agrees on masks
 
-using Key = std::span<std::uint8_t, 32>;             // a secret of 32 bytes in somebody's memory
+using Key = std::span<std::uint8_t, 32>;  // a secret of 32 bytes in somebody's memory
 using KeyView = std::span<const std::uint8_t, 32>;
 
-// Fills a span with secret random bytes: random_bytes, but for seeded simulations and known answers.
+// Fills a span with secret random bytes: random_bytes, but for seeded simulations and known
+// answers.
 using FillSecret = std::function<void(std::span<std::uint8_t>)>;
 
 MaskPublic mask_public(KeyView secret);

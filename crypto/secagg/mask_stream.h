@@ -14,8 +14,8 @@ struct MaskKey {
   bool add;  // else subtract
 };
 
-// words[i] +- word first_word + i of every key's stream. Goes through the words once, in blocks that
-// stay in the cache. REQUIRES: first_word % 16 == 0.
+// words[i] +- word first_word + i of every key's stream. Goes through the words once, in blocks
+// that stay in the cache. REQUIRES: first_word % 16 == 0.
 void apply_masks(std::span<std::uint32_t> words, std::span<const MaskKey> keys,
                  std::size_t first_word = 0);
 

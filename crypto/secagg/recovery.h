@@ -15,10 +15,10 @@ namespace freshet::secagg {
 
 struct Unmasking {  // one round's public facts; indices rise
   Bound bound;
-  std::vector<Advert> roster;            // U1, by index
-  std::vector<std::uint32_t> sharers;    // U2
-  std::vector<std::uint32_t> survivors;  // U3
-  std::uint32_t threshold = 0;           // of a neighbourhood
+  std::vector<Advert> roster;                                           // U1, by index
+  std::vector<std::uint32_t> sharers;                                   // U2
+  std::vector<std::uint32_t> survivors;                                 // U3
+  std::uint32_t threshold = 0;                                          // of a neighbourhood
   std::function<std::vector<std::uint32_t>(std::uint32_t)> neighbours;  // of a member in the graph
   // The box that one member sealed for another; without it a wrong share names no liar for certain.
   std::function<std::optional<SealedShare>(std::uint32_t from, std::uint32_t to)> box;
@@ -28,6 +28,9 @@ class Recovery {
  public:
   // kBadInput when the sets are not parts of one another or a survivor has too few neighbours left.
   static Result<Recovery> start(Unmasking round);
+  Recovery(Recovery&&) noexcept;
+  Recovery& operator=(Recovery&&) noexcept;
+  ~Recovery();
 
   // What one survivor revealed. kBadInput: not exactly the shares that were asked of it (then
   // nothing is taken). Taking the same again is no error.
@@ -43,16 +46,23 @@ class Recovery {
   const std::vector<std::uint32_t>& liars() const { return liars_; }
   const std::vector<std::uint32_t>& survivors() const { return round_.survivors; }
 
-  // Takes all masks off words [first_word, first_word + words.size()) of the sum over the survivors,
-  // modulo 2^bits. REQUIRES: rebuild() succeeded; first_word % 16 == 0.
+  // Takes all masks off words [first_word, first_word + words.size()) of the sum over the
+  // survivors, modulo 2^bits. REQUIRES: rebuild() succeeded; first_word % 16 == 0.
   void remove(std::span<std::uint32_t> words, int bits, std::size_t first_word = 0) const;
 
  private:
   struct Wanted;  // one secret: of whom, which, and its shares so far
   explicit Recovery(Unmasking round);
+  void name(std::uint32_t liar);
+  bool is_right(const Wanted& wanted, const Scalar& seed) const;
+  void sort_out(Wanted& wanted);
+  std::optional<Scalar> work_around(Wanted& wanted);
+  Result<void> derive_keys(const Secret& seeds);
 
   Unmasking round_;
   std::vector<Wanted> wanted_;
+  std::vector<std::vector<std::uint32_t>> around_;  // by index: neighbours among the sharers
+  std::vector<std::uint32_t> place_;                // by index: in wanted_
   std::vector<bool> heard_;
   std::vector<std::uint32_t> liars_;
   Secret keys_;             // of all masks to take off, 32 bytes each

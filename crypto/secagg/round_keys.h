@@ -34,8 +34,7 @@ class RoundKeys {
   // its owner rebuild a secret of the owner; it is above half of them. Once. kBadInput names a
   // neighbour whose key is unusable or that comes twice.
   Result<std::vector<SealedShare>> share(const Bound& bound, std::uint32_t own,
-                                         std::span<const Peer> neighbours,
-                                         std::uint32_t threshold);
+                                         std::span<const Peer> neighbours, std::uint32_t threshold);
 
   // Opens a neighbour's box. kBadInput: it is bad, and evidence_against(from) shows it. kRefused:
   // no neighbour, another node's box, or a second and different one. REQUIRES: share() was done.
@@ -48,10 +47,10 @@ class RoundKeys {
   Result<void> mask(std::span<std::uint32_t> words, int bits,
                     std::span<const std::uint32_t> sharers);
 
-  // Of each neighbour among `sharers`, and of this node: the share of its self mask when it is among
-  // `survivors` (U3, rising), else the share of its pair masks. Once: wipes all secrets afterwards.
-  // kRefused when it was not mask()'s U2, U3 is no part of it or without this node, or too few of
-  // the neighbourhood survive.
+  // Of each neighbour among `sharers`, and of this node: the share of its self mask when it is
+  // among `survivors` (U3, rising), else the share of its pair masks. Once: wipes all secrets
+  // afterwards. kRefused when it was not mask()'s U2, U3 is no part of it or without this node, or
+  // too few of the neighbourhood survive.
   Result<std::vector<RevealedShare>> reveal(std::span<const std::uint32_t> survivors,
                                             std::span<const std::uint32_t> sharers);
 

@@ -49,7 +49,8 @@ struct SharePair {
 
 struct RevealedShare {
   std::uint32_t of = 0;
-  bool self_mask = false;  // a share of the self mask's seed (a survivor), else of the pair masks' (dropped)
+  bool self_mask =
+      false;  // a share of the self mask's seed (a survivor), else of the pair masks' (dropped)
   Scalar value{};
   bool operator==(const RevealedShare&) const = default;
 };
