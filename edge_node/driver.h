@@ -98,6 +98,8 @@ class Node {
   Result<void> act(const session::SealUpload& effect, Instant now);
   Result<void> act(const session::SendUpload& effect, Instant now);
   Result<void> act(const session::DropContribution& effect, Instant now);
+  Result<void> act(const session::JoinExchange& effect, Instant now);
+  Result<void> act(const session::LeaveExchange& effect, Instant now);
   FinetunePlan finetune_plan(VersionId version) const;
   Result<std::vector<float>> load_adapter(const Digest& digest) const;
   Result<session::Contribution> keep(const session::Base& base, const Finetuned& finetuned);

@@ -252,6 +252,9 @@ Result<void> Node::act(const session::SendUpload& effect, Instant now) {
                      now);
 }
 
+Result<void> Node::act(const session::JoinExchange&, Instant) { return {}; }
+Result<void> Node::act(const session::LeaveExchange&, Instant) { return {}; }
+
 Result<void> Node::act(const session::DropContribution& effect, Instant) {
   if (!stored_ || stored_->base.campaign != effect.campaign || stored_->base.version != effect.base)
     return {};

@@ -72,7 +72,10 @@ void end(Machine& m, Ending ending, std::string why) {
   m.x.phase = Over{ending, std::move(why), choice_of(m.x.phase), rostered};
   m.emit(WipeKeys{});
 }
-void refuse(Machine& m, std::string why) { end(m, Ending::kRefused, std::move(why)); }
+void refuse(Machine& m, Declined declined, std::string why) {
+  m.emit(SendDecline{declined});
+  end(m, Ending::kRefused, std::move(why));
+}
 
 // ---- the node's own rules
 
@@ -125,7 +128,8 @@ Verdict unfit(const Roster& roster, const Rules& rules) {
 // ---- one overload for each pair of phase and event that means something
 
 void on(Machine& m, In<Advertised>, const RosterChecked& event) {
-  if (auto why = unfit(event.roster, m.x.terms.rules)) return refuse(m, std::move(*why));
+  if (auto why = unfit(event.roster, m.x.terms.rules))
+    return refuse(m, Declined::kRoster, std::move(*why));
   m.enter(Shared{event.roster}, event.now);
   m.emit(SendShares{});
 }
@@ -134,7 +138,7 @@ template <class T>
 requires requires(T phase) { phase.roster; }
 void on(Machine& m, In<T>, const RosterChecked& event) {
   if (event.roster == now_in<T>(m).roster) return;
-  refuse(m, "the coordinator sent a second roster for one round");
+  refuse(m, Declined::kRoster, "the coordinator sent a second roster for one round");
 }
 
 Verdict unfit(const Forwarded& event, const Roster& roster, const Rules& rules) {
@@ -151,7 +155,8 @@ Verdict unfit(const Forwarded& event, const Roster& roster, const Rules& rules) 
 
 void on(Machine& m, In<Shared>, const Forwarded& event) {
   const Roster& roster = now_in<Shared>(m).roster;
-  if (auto why = unfit(event, roster, m.x.terms.rules)) return refuse(m, std::move(*why));
+  if (auto why = unfit(event, roster, m.x.terms.rules))
+    return refuse(m, Declined::kRoster, std::move(*why));
   const auto bad = std::find_if(event.boxes.begin(), event.boxes.end(),
                                 [](const Box& box) { return !box.good; });
   if (bad != event.boxes.end()) {
@@ -167,7 +172,7 @@ template <class T>
 requires requires(T phase) { phase.sharers; }
 void on(Machine& m, In<T>, const Forwarded& event) {
   if (event.sharers == now_in<T>(m).sharers) return;
-  refuse(m, "the coordinator named other sharers than before");
+  refuse(m, Declined::kRoster, "the coordinator named other sharers than before");
 }
 
 void on(Machine& m, In<Masked>, const BaseSpent& event) {
@@ -197,14 +202,17 @@ void on(Machine& m, In<Masked>, const ChunkAcked& event) {
 
 void on(Machine& m, In<Masked>, const SurvivorsNamed& event) {
   const Masked& masked = now_in<Masked>(m);
-  if (!masked.frame) return refuse(m, "survivors were named before this node's vector had left");
+  if (!masked.frame)
+    return refuse(m, Declined::kSurvivors,
+                  "survivors were named before this node's vector had left");
   const Members& survivors = event.survivors;
   if (!is_list_of(survivors, masked.roster.members) || !holds_all(masked.sharers, survivors))
-    return refuse(m, "the list of survivors is no part of the list of sharers");
+    return refuse(m, Declined::kSurvivors,
+                  "the list of survivors is no part of the list of sharers");
   if (!holds(survivors, masked.roster.own))
     return end(m, Ending::kDropped, "the round goes on without this node's vector");
   if (auto why = too_few(survivors, masked.roster, m.x.terms.rules, "survivors"))
-    return refuse(m, std::move(*why));
+    return refuse(m, Declined::kSurvivors, std::move(*why));
   const Members sharers = masked.sharers;
   m.enter(Agreed{masked.roster, sharers, survivors}, event.now);
   m.emit(SignSurvivors{sharers, survivors});
@@ -214,7 +222,7 @@ template <class T>
 requires requires(T phase) { phase.survivors; }
 void on(Machine& m, In<T>, const SurvivorsNamed& event) {
   if (event.survivors != now_in<T>(m).survivors)
-    refuse(m, "the coordinator named a second list of survivors");
+    refuse(m, Declined::kSurvivors, "the coordinator named a second list of survivors");
 }
 
 Verdict unfit(std::vector<Vote> votes, const Agreed& agreed) {
@@ -236,7 +244,7 @@ Verdict unfit(std::vector<Vote> votes, const Agreed& agreed) {
 
 void on(Machine& m, In<Agreed>, const QuorumArrived& event) {
   const Agreed agreed = now_in<Agreed>(m);
-  if (auto why = unfit(event.votes, agreed)) return refuse(m, std::move(*why));
+  if (auto why = unfit(event.votes, agreed)) return refuse(m, Declined::kQuorum, std::move(*why));
   m.enter(Revealed{agreed.roster, agreed.sharers, agreed.survivors}, event.now);
   m.emit(Reveal{agreed.sharers, agreed.survivors});
   m.emit(WipeKeys{});
@@ -272,7 +280,9 @@ void on(Machine& m, In<T>, const RoundEnded&) {
 
 template <class T>
 void on(Machine& m, In<T>, const Failed& event) {
-  if constexpr (!std::same_as<T, Over>) end(m, event.ending, event.why);
+  if constexpr (std::same_as<T, Over>) return;
+  m.emit(SendDecline{event.declined});
+  end(m, event.ending, event.why);
 }
 
 // ---- what was sent is sent again

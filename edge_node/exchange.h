@@ -15,18 +15,15 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/ids.h"
+#include "protocol/secagg_messages.h"
 
 namespace freshet::exchange {
 
 using Members = std::vector<std::uint32_t>;  // places in the roster, rising and distinct
 
-struct Fraction {
-  std::uint32_t part = 1, whole = 3;
-  bool operator==(const Fraction&) const = default;
-};
 struct Rules {                   // of the node's own policy (edge_node/policy.h)
   std::uint32_t honest_min = 4;  // survivors that are honest, at least, when `corrupt` of the roster is not
-  Fraction corrupt;              // of a roster, that may work together with the coordinator
+  Fraction corrupt{1, 3};        // of a roster, that may work together with the coordinator
   bool operator==(const Rules&) const = default;
 };
 struct Terms {
@@ -121,7 +118,12 @@ struct Vote { std::uint32_t from = 0; bool good = true; };  // a signature under
 struct QuorumArrived { std::vector<Vote> votes; Instant now; };
 struct AbortAsked { std::string why; Instant now; };
 struct RoundEnded { Instant now; };
-struct Failed { Ending ending = Ending::kFailed; std::string why; Instant now; };  // found, or not done, by the driver
+struct Failed {  // what the driver found wrong, or could not do
+  Ending ending = Ending::kFailed;
+  Declined declined = Declined::kFailed;
+  std::string why;
+  Instant now;
+};
 struct Reconnected { Instant now; };
 struct Tick { Instant now; };
 using Event = std::variant<RosterChecked, Forwarded, BaseSpent, FrameMade, ChunkAcked, SurvivorsNamed, QuorumArrived,
@@ -138,9 +140,10 @@ struct SendFrame { Frame frame; std::uint64_t offset = 0; };  // chunks from `of
 struct SignSurvivors { Members sharers, survivors; };         // recorded durably before it is sent
 struct SignAbort {};                                          // recorded durably before it is sent
 struct Reveal { Members sharers, survivors; };
+struct SendDecline { Declined why = Declined::kFailed; };  // "do not wait for me"
 struct WipeKeys {};  // after this no secret of the sid is left
 using Effect = std::variant<SendAdvert, SendShares, SendComplaint, SpendBase, MakeFrame, SendFrame, SignSurvivors,
-                            SignAbort, Reveal, WipeKeys>;
+                            SignAbort, Reveal, SendDecline, WipeKeys>;
 
 struct Step {
   Exchange next;

@@ -72,6 +72,7 @@ const Contribution* contribution_of(const Session& s) {
   if (const auto* ready = std::get_if<Ready>(&s.phase)) return &ready->contribution;
   if (const auto* uploading = std::get_if<Uploading>(&s.phase)) return &uploading->contribution;
   if (const auto* waiting = std::get_if<Waiting>(&s.phase)) return &waiting->contribution;
+  if (const auto* exchanging = std::get_if<Exchanging>(&s.phase)) return &exchanging->contribution;
   return nullptr;
 }
 
@@ -81,6 +82,8 @@ void leave_base(Machine& m) {
     m.emit(DropContribution{old->base.campaign, old->base.version});
   const auto* training = std::get_if<Training>(&m.s.phase);
   if (training != nullptr && training->running) m.emit(StopTraining{training->base.version});
+  if (const auto* exchanging = std::get_if<Exchanging>(&m.s.phase))
+    m.emit(LeaveExchange{exchanging->sid});
   m.s.sealed.reset();
 }
 
@@ -176,6 +179,31 @@ void on(Machine& m, auto, const Invited& event) {
   const auto* waiting = std::get_if<Waiting>(&m.s.phase);
   if (waiting != nullptr && event.round < waiting->round) return;
   answer_invitation(m, contribution, event);
+}
+
+// The driver has admitted it: the round is of this node's policy and the base is not spent.
+void on(Machine& m, auto, const MaskedInvited& event) {
+  const Contribution* held = contribution_of(m.s);
+  if (held == nullptr || held->base.campaign != event.campaign) return;
+  const Contribution contribution = *held;
+  if (contribution.base.version != event.base) return say_where_we_are(m, event.now);
+  if (const auto* exchanging = std::get_if<Exchanging>(&m.s.phase)) {
+    if (event.round <= exchanging->round) return;
+    m.emit(LeaveExchange{exchanging->sid});
+  }
+  m.s.failures = 0;
+  m.enter(Exchanging{contribution, event.round, event.sid});
+  m.emit(JoinExchange{contribution, event.round, event.sid});
+}
+
+// After a published round the announcement follows; were it lost, the node says again that it is
+// ready.
+void on(Machine& m, In<Exchanging>, const ExchangeEnded& event) {
+  const Exchanging exchanging = now_in<Exchanging>(m);
+  if (event.sid != exchanging.sid) return;
+  if (!event.published) return get_ready(m, exchanging.contribution, event.now);
+  m.enter(Waiting{exchanging.contribution, exchanging.round, event.now + limits::kHeartbeatMs,
+                  std::nullopt});
 }
 
 void on(Machine& m, In<Uploading>, const Sealed& event) {
@@ -292,9 +320,9 @@ Step step(Session state, const Event& event) {
 }
 
 Activity activity_of(const Session& session) {
-  static constexpr Activity kOf[] = {Activity::kIdle,  Activity::kFetching,  Activity::kTraining,
-                                     Activity::kReady, Activity::kUploading, Activity::kUploading,
-                                     Activity::kIdle};
+  static constexpr Activity kOf[] = {
+      Activity::kIdle,      Activity::kFetching,  Activity::kTraining,  Activity::kReady,
+      Activity::kUploading, Activity::kUploading, Activity::kUploading, Activity::kIdle};
   static_assert(std::size(kOf) == std::variant_size_v<Phase>);
   return kOf[session.phase.index()];
 }

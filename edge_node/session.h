@@ -69,12 +69,18 @@ struct Waiting {
   std::optional<Upload> upload;
   bool operator==(const Waiting&) const = default;
 };
+struct Exchanging {  // a masked round, by edge_node/exchange.h
+  Contribution contribution;
+  RoundId round;
+  Digest sid{};
+  bool operator==(const Exchanging&) const = default;
+};
 struct Done {
   CampaignId campaign;
   VersionId version;
   bool operator==(const Done&) const = default;
 };
-using Phase = std::variant<Idle, Fetching, Training, Ready, Uploading, Waiting, Done>;
+using Phase = std::variant<Idle, Fetching, Training, Ready, Uploading, Waiting, Exchanging, Done>;
 
 struct Session {
   Phase phase;
@@ -94,6 +100,8 @@ struct BlobArrived { Digest blob{}; Instant now; };             // whole and ver
 struct Trained { Contribution contribution; Instant now; };     // and stored durably; dropped again when it is late
 struct TrainerFailed { VersionId base; Instant now; };
 struct Invited { CampaignId campaign; RoundId round; VersionId base; std::int64_t remaining_ms = 0; Instant now; };
+struct MaskedInvited { CampaignId campaign; RoundId round; VersionId base; Digest sid{}; Instant now; };  // and admitted
+struct ExchangeEnded { Digest sid{}; bool published = false; Instant now; };
 struct Sealed { Upload upload; Instant now; };                  // and stored durably
 struct ChunkAcked { RoundId round; Digest blob{}; std::uint64_t next_offset = 0; Instant now; };
 struct ReceiptArrived { CampaignId campaign; RoundId round; bool published = false; VersionId version; Instant now; };
@@ -101,8 +109,8 @@ struct FinishedArrived { CampaignId campaign; VersionId version; Instant now; };
 struct RefusedArrived { Code code = Code::kRefused; Instant now; };
 struct Tick { Instant now; };  // at least every second
 struct Restarted { std::optional<Contribution> contribution; std::optional<Upload> sealed; Instant now; };
-using Event = std::variant<Connected, Announced, BlobArrived, Trained, TrainerFailed, Invited, Sealed, ChunkAcked,
-                           ReceiptArrived, FinishedArrived, RefusedArrived, Tick, Restarted>;
+using Event = std::variant<Connected, Announced, BlobArrived, Trained, TrainerFailed, Invited, MaskedInvited,
+                           ExchangeEnded, Sealed, ChunkAcked, ReceiptArrived, FinishedArrived, RefusedArrived, Tick, Restarted>;
 
 // ---- effects
 
@@ -114,9 +122,11 @@ struct StartTraining { Base base; };                          // answer Trained 
 struct StopTraining { VersionId base; };                      // a newer version is there; no answer is needed
 struct SealUpload { Contribution contribution; RoundId round; };  // answer Sealed
 struct SendUpload { RoundId round; Digest blob{}; std::uint64_t size = 0, offset = 0; };  // chunks from `offset` on
+struct JoinExchange { Contribution contribution; RoundId round; Digest sid{}; };  // ends in ExchangeEnded
+struct LeaveExchange { Digest sid{}; };  // no answer is needed
 struct DropContribution { CampaignId campaign; VersionId base; };  // and what was sealed of it
 using Effect = std::variant<SendHello, SendHeartbeat, SendReady, FetchBlob, StartTraining, StopTraining, SealUpload,
-                            SendUpload, DropContribution>;
+                            SendUpload, JoinExchange, LeaveExchange, DropContribution>;
 
 struct Step {
   Session next;

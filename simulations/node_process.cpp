@@ -68,7 +68,11 @@ void NodeProcess::tick() {
 
 void NodeProcess::receive(const CoordinatorMessage& message) {
   if (!up_) return;
-  std::visit([&](const auto& m) { on(m); }, message);
+  std::visit(
+      [&](const auto& m) {
+        if constexpr (requires { this->on(m); }) on(m);
+      },
+      message);
 }
 
 void NodeProcess::on(const Announce& message) {
@@ -193,6 +197,11 @@ void NodeProcess::act(const session::SendUpload& effect) {
         "a session wants to send an upload that its store does not hold");
   send_chunk(effect.round, effect.blob, stored_upload_->bytes, effect.offset);
 }
+
+void NodeProcess::act(const session::JoinExchange&) {
+  stage_.invariants.violated("a session joins a masked round that nobody invited it to");
+}
+void NodeProcess::act(const session::LeaveExchange&) {}
 
 void NodeProcess::send_chunk(RoundId round, const Digest& blob, const Bytes& bytes,
                              std::uint64_t offset) {

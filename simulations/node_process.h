@@ -47,6 +47,8 @@ class NodeProcess {
   void act(const session::StopTraining&);
   void act(const session::SealUpload&);
   void act(const session::SendUpload&);
+  void act(const session::JoinExchange&);
+  void act(const session::LeaveExchange&);
   void act(const session::DropContribution&);
 
   void finish_training(const session::Base& base);

@@ -126,6 +126,61 @@ TEST(Session, SendsTheSameBytesAgainForTheSameRound) {
   EXPECT_FALSE(p.take(Invited{kCampaign, RoundId{2}, VersionId{0}, 60'000, Instant{3}}).accepted);
 }
 
+Player exchanging(std::uint64_t number, RoundId round) {
+  Player p = ready_on(number);
+  p.take(MaskedInvited{kCampaign, round, VersionId{number}, bytes(60), Instant{10}});
+  return p;
+}
+
+TEST(Session, JoinsAMaskedRoundWithWhatItHas) {
+  Player p = exchanging(0, RoundId{1});
+  ASSERT_NE(p.effect<JoinExchange>(), nullptr);
+  EXPECT_EQ(p.effect<JoinExchange>()->contribution, from(0));
+  EXPECT_EQ(p.effect<JoinExchange>()->sid, bytes(60));
+  EXPECT_EQ(activity_of(p.session), Activity::kUploading);
+  // The same one again is the exchange's own affair; an earlier one is past.
+  EXPECT_FALSE(
+      p.take(MaskedInvited{kCampaign, RoundId{1}, VersionId{0}, bytes(60), Instant{11}}).accepted);
+  EXPECT_FALSE(p.take(ExchangeEnded{bytes(61), false, Instant{12}}).accepted);
+  p.take(ExchangeEnded{bytes(60), false, Instant{12}});
+  EXPECT_TRUE(p.is<Ready>());
+  EXPECT_NE(p.effect<SendReady>(), nullptr);
+}
+
+TEST(Session, LeavesAMaskedRoundForTheNextOne) {
+  Player p = exchanging(0, RoundId{1});
+  p.take(MaskedInvited{kCampaign, RoundId{2}, VersionId{0}, bytes(62), Instant{11}});
+  ASSERT_NE(p.effect<LeaveExchange>(), nullptr);
+  EXPECT_EQ(p.effect<LeaveExchange>()->sid, bytes(60));
+  ASSERT_NE(p.effect<JoinExchange>(), nullptr);
+  EXPECT_EQ(p.effect<JoinExchange>()->sid, bytes(62));
+  p.take(Announced{version(1), Instant{12}});
+  ASSERT_NE(p.effect<LeaveExchange>(), nullptr);
+  EXPECT_EQ(p.effect<LeaveExchange>()->sid, bytes(62));
+  EXPECT_NE(p.effect<DropContribution>(), nullptr);
+  EXPECT_TRUE(p.is<Fetching>());
+}
+
+TEST(Session, WaitsForTheNextVersionAfterAPublishedMaskedRound) {
+  Player p = exchanging(0, RoundId{1});
+  p.take(ExchangeEnded{bytes(60), true, Instant{12}});
+  EXPECT_TRUE(p.is<Waiting>());
+  EXPECT_EQ(p.effect<SendReady>(), nullptr);
+  p.take(Tick{Instant{12 + limits::kHeartbeatMs + limits::kRetryMs}});
+  EXPECT_TRUE(p.is<Ready>()) << "no announcement came: it asks";
+}
+
+TEST(Session, JoinsNoMaskedRoundWithoutAContribution) {
+  Player p = connected();
+  p.take(Announced{version(0), Instant{1}});
+  EXPECT_FALSE(
+      p.take(MaskedInvited{kCampaign, RoundId{1}, VersionId{0}, bytes(60), Instant{2}}).accepted);
+  p = ready_on(4);
+  p.take(MaskedInvited{kCampaign, RoundId{1}, VersionId{3}, bytes(60), Instant{9}});
+  EXPECT_TRUE(p.is<Ready>());
+  EXPECT_NE(p.effect<SendReady>(), nullptr);
+}
+
 TEST(Session, IgnoresOldAnnouncements) {
   Player p = ready_on(4);
   EXPECT_FALSE(p.take(Announced{version(3), Instant{9}}).accepted);
