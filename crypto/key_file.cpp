@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <optional>
 
+#include "crypto/private_file.h"
 #include "crypto/seal.h"
 #include "crypto/sodium.h"
 
@@ -21,44 +22,8 @@ constexpr std::size_t kPlainBytes = kSigning + kTransport + kSealing + kStorage;
 constexpr std::size_t kSealedBytes = 24 + kPlainBytes + 16;
 constexpr std::size_t kSealKeyBytes = 32;
 
-// Group-readable is let through only where root made the file for another user: a systemd
-// credential carries an access list whose mask shows as group bits.
-bool open_to_others(const struct stat& info) {
-  const mode_t allowed = info.st_uid == 0 && ::geteuid() != 0 ? 0740 : 0700;
-  return (info.st_mode & 0777 & ~allowed) != 0;
-}
-
-// The whole content of a private file of at most `bytes_max` bytes; nothing when there is no such
-// file.
-Result<std::optional<Secret>> read_private(const Path& path, std::size_t bytes_max) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd && errno == ENOENT) return std::optional<Secret>();
-  if (!fd) return tl::unexpected(errno_error("cannot open", path));
-  struct stat info {};
-  if (::fstat(fd.get(), &info) != 0) return tl::unexpected(errno_error("cannot inspect", path));
-  if (!S_ISREG(info.st_mode)) return fail(Code::kRefused, path.string() + ": not a regular file");
-  if (open_to_others(info))
-    return fail(Code::kRefused,
-                path.string() + " is open to other users; take it back with `chmod 600 " +
-                    path.string() + "` and, if they may have read it, make a new identity");
-  if (static_cast<std::size_t>(info.st_size) > bytes_max)
-    return fail(Code::kCorrupt,
-                path.string() + " is too large for a key file; restore it from a backup");
-  Secret content(static_cast<std::size_t>(info.st_size));
-  for (std::size_t got = 0; got < content.view().size();) {
-    const ssize_t count =
-        ::read(fd.get(), content.writable().data() + got, content.view().size() - got);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return tl::unexpected(errno_error("cannot read", path));
-    if (count == 0)
-      return fail(Code::kCorrupt, path.string() + " became shorter while it was read; start again");
-    got += static_cast<std::size_t>(count);
-  }
-  return content;
-}
-
 Result<Secret> load_seal_key(const Path& path, bool identity_exists, bool elsewhere) {
-  TRY_ASSIGN(std::optional<Secret> key, read_private(path, kSealKeyBytes));
+  TRY_ASSIGN(std::optional<Secret> key, read_private_file(path, kSealKeyBytes));
   if (key && key->view().size() != kSealKeyBytes)
     return fail(Code::kCorrupt,
                 path.string() + " does not hold 32 bytes; restore it from a backup");
@@ -110,16 +75,9 @@ Result<KeyRing> ring_from(const Path& path, ByteView file, const Secret& seal_ke
   return ring;
 }
 
-}  // namespace
-
-Result<KeyRing> load_or_make_keys(const Path& folder) {
-  TRY(make_folders(folder, 0700));
-  const char* named = std::getenv("FRESHET_SEAL_KEY");
-  const Path seal_path = named && *named ? Path(named) : folder / "seal.key";
-  const Path identity_path = folder / "identity.key";
-
-  // Two starts at once: the second waits here and then finds what the first has made. Released with
-  // the descriptor.
+// Two starts at once: the second waits here and then finds what the first has made. Released with
+// the descriptor.
+Result<UniqueFd> hold(const Path& folder) {
   UniqueFd lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!lock || ::flock(lock.get(), LOCK_EX) != 0)
     return tl::unexpected(errno_error("cannot lock", folder));
@@ -128,14 +86,52 @@ Result<KeyRing> load_or_make_keys(const Path& folder) {
   if (info.st_mode & 022)
     return fail(Code::kRefused, folder.string() + " can be changed by other users; `chmod 700 " +
                                     folder.string() + "`");
+  return lock;
+}
 
+// REQUIRES: the folder is held.
+Result<KeyRing> load_or_make(const Path& folder, Secret& seal_key) {
+  const char* named = std::getenv("FRESHET_SEAL_KEY");
+  const Path seal_path = named && *named ? Path(named) : folder / "seal.key";
+  const Path identity_path = folder / "identity.key";
   TRY_ASSIGN(const std::optional<Secret> file,
-             read_private(identity_path, kMagic.size() + kSealedBytes));
-  TRY_ASSIGN(const Secret seal_key, load_seal_key(seal_path, file.has_value(), named && *named));
+             read_private_file(identity_path, kMagic.size() + kSealedBytes));
+  TRY_ASSIGN(seal_key, load_seal_key(seal_path, file.has_value(), named && *named));
   if (file) return ring_from(identity_path, file->view(), seal_key);
   KeyRing ring{Identity::generate(), Secret::random(kStorage)};
   TRY(save(identity_path, ring, seal_key));
   return ring;
+}
+
+}  // namespace
+
+Result<KeyRing> load_or_make_keys(const Path& folder) {
+  TRY(make_folders(folder, 0700));
+  TRY_ASSIGN(const UniqueFd lock, hold(folder));
+  Secret seal_key;
+  return load_or_make(folder, seal_key);
+}
+
+Result<KeyRing> prepare_next_keys(const Path& folder) {
+  TRY_ASSIGN(const UniqueFd lock, hold(folder));
+  Secret seal_key;
+  TRY_ASSIGN(const KeyRing now, load_or_make(folder, seal_key));
+  const Path path = folder / "identity.next";
+  TRY_ASSIGN(const std::optional<Secret> file,
+             read_private_file(path, kMagic.size() + kSealedBytes));
+  if (file) return ring_from(path, file->view(), seal_key);
+  KeyRing next{Identity::generate(), now.storage.clone()};
+  TRY(save(path, next, seal_key));
+  return next;
+}
+
+Result<void> use_next_keys(const Path& folder) {
+  TRY_ASSIGN(const UniqueFd lock, hold(folder));
+  const Path next = folder / "identity.next";
+  if (::rename(next.c_str(), (folder / "identity.key").c_str()) != 0)
+    return tl::unexpected(errno_error("cannot put into place", next));
+  if (::fsync(lock.get()) != 0) return tl::unexpected(errno_error("cannot save", folder));
+  return {};
 }
 
 }  // namespace freshet

@@ -17,4 +17,10 @@ struct KeyRing {
 };
 Result<KeyRing> load_or_make_keys(const Path& folder);
 
+// A rotation replaces the three pairs and keeps `storage`. The first call makes the next identity
+// in FOLDER/identity.next; every further one reads it, so that a rotation that was cut off goes on
+// with the same keys. use_next_keys puts it in the place of identity.key.
+Result<KeyRing> prepare_next_keys(const Path& folder);
+Result<void> use_next_keys(const Path& folder);
+
 }  // namespace freshet

@@ -50,6 +50,11 @@ NodeId PublicIdentity::id() const {
   return id;
 }
 
+Result<void> check_ownable(const PublicIdentity& identity) {
+  if (agrees(identity.transport.bytes.data()) && agrees(identity.sealing.bytes.data())) return {};
+  return fail(Code::kBadInput, "an identity with a low-order key, which nobody can own");
+}
+
 std::string to_text(const PublicIdentity& identity) {
   Bytes bytes = bytes_of(identity);
   const Digest check = digest_of(kTextDomain, bytes);
@@ -79,8 +84,7 @@ Result<PublicIdentity> public_identity_from_text(std::string_view text) {
   std::copy_n(keys.begin(), 32, identity.signing.bytes.begin());
   std::copy_n(keys.begin() + 32, 32, identity.transport.bytes.begin());
   std::copy_n(keys.begin() + 64, 32, identity.sealing.bytes.begin());
-  if (!agrees(identity.transport.bytes.data()) || !agrees(identity.sealing.bytes.data()))
-    return fail(Code::kBadInput, "an identity with a low-order key, which nobody can own");
+  TRY(check_ownable(identity));
   return identity;
 }
 

@@ -31,6 +31,9 @@ struct PublicIdentity {
   bool operator==(const PublicIdentity&) const = default;
 };
 
+// kBadInput: a low-order transport or sealing key, which nobody can own and everybody agrees with.
+Result<void> check_ownable(const PublicIdentity& identity);
+
 // One line that a person can copy: "freshet-id-1:" and 192 hexadecimal digits, then 8 digits of
 // check.
 std::string to_text(const PublicIdentity& identity);
