@@ -91,6 +91,10 @@ inline constexpr std::uint32_t kShareSubsetsMax = 256;   // of a secret's shares
 inline constexpr std::uint32_t kRobustUpdatesMax = 1024, kRobustPassesMax = 1000;
 inline constexpr std::size_t kRobustBlockBytes = 128 * kMiB;
 
+// ledgers
+inline constexpr std::size_t kRecordBytesMax = 4 * kKiB;
+inline constexpr std::size_t kRecordFileBytesMax = 64 * kMiB;
+
 // secrets in guarded pages; more of them live in plain memory, wiped all the same
 inline constexpr std::size_t kGuardedSecretsMax = 4096;
 

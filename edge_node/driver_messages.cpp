@@ -28,7 +28,12 @@ Result<void> Node::take_messages(Instant now) {
     if (!message) break;
     heard_ = true;
     heard_at_ = now;
-    TRY(std::visit([&](const auto& each) { return on(each, now); }, *message));
+    TRY(std::visit(
+        [&](const auto& each) -> Result<void> {
+          if constexpr (requires { this->on(each, now); }) return on(each, now);
+          return {};
+        },
+        *message));
   }
   return {};
 }
@@ -38,6 +43,8 @@ Result<void> Node::take_messages(Instant now) {
 Result<Layout> Node::check(const Announce& announce) const {
   const CampaignPlan& plan = announce.plan;
   TRY(validate(plan));
+  if (const auto refusal = refusal_of(options_.policy, plan))
+    return fail(Code::kRefused, refusal->why);
   if (plan.model != model_)
     return fail(Code::kBadInput,
                 fmt::format("it trains model {}, this node holds {} ({}): start the node with "
@@ -122,15 +129,26 @@ Result<void> Node::on(const Invite& invite, Instant now) {
     return {};
   }
   if (!campaign_ || campaign_->id != invite.campaign) return {};
+  if (campaign_->plan.mode != Mode::kTrustedCoordinator) {
+    problem_ =
+        "the coordinator asks for an update that it could open, in a masked campaign: refused";
+    log::error("{}", problem_);
+    return {};
+  }
   return feed(
       session::Invited{invite.campaign, invite.round, invite.base, invite.remaining_ms, now}, now);
 }
 
 Result<void> Node::on(const ChunkAck& ack, Instant now) {
+  if (round_ && ack.round == round_->exchange().terms.round) {
+    TRY(round_->take(ack, now));
+    return after_round_event(now);
+  }
   return feed(session::ChunkAcked{ack.round, ack.blob, ack.next_offset, now}, now);
 }
 
 Result<void> Node::on(const Receipt& receipt, Instant now) {
+  TRY(masked_receipt(receipt, now));
   const NodeId self = keys_.identity.open.id();
   const bool mine = campaign_ && campaign_->id == receipt.campaign && receipt.published;
   if (mine && std::binary_search(receipt.survivors.begin(), receipt.survivors.end(), self))
@@ -179,6 +197,7 @@ Result<void> Node::fetch(const Digest& blob, std::uint64_t size, Instant now) {
 }
 
 Result<void> Node::on(const Chunk& chunk, Instant now) {
+  if (trust_wanted_ && chunk.blob == *trust_wanted_) return trust_chunk(chunk, now);
   if (!download_ || chunk.blob != download_->blob || chunk.size != download_->size) return {};
   auto staged = adapters_.staged_bytes(chunk.blob, chunk.size);
   if (!staged || chunk.offset != *staged) return {};  // one before it was lost: asked for again

@@ -5,167 +5,16 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <concepts>
-#include <limits>
-#include <numeric>
-#include <optional>
 
 #include "base/limits.h"
+#include "protocol/toml_section.h"
 
 namespace freshet {
 namespace {
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
-    }
-  }
-  return row.back();
-}
-
-// "did you mean x?" for a slip of the finger, else all there is.
-std::string suggestion(std::string_view unknown, const std::vector<std::string_view>& known) {
-  constexpr std::size_t kLongest = 64;  // an edit distance over more is no slip
-  std::string_view best;
-  std::size_t least = 3;
-  for (const auto name : known) {
-    const std::size_t distance =
-        unknown.size() <= kLongest ? edit_distance(unknown, name) : kLongest;
-    if (distance < std::min(least, name.size())) best = name, least = distance;
-  }
-  if (!best.empty()) return fmt::format("did you mean \"{}\"?", best);
-  return fmt::format("use {}", fmt::join(known, ", "));
-}
-
-std::string_view kind_of(const toml::node& node) {
-  switch (node.type()) {
-    case toml::node_type::table: return "a table";
-    case toml::node_type::array: return "a list";
-    case toml::node_type::string: return "a text";
-    case toml::node_type::integer: return "a whole number";
-    case toml::node_type::floating_point: return "a number";
-    case toml::node_type::boolean: return "true or false";
-    default: return "a date or time";
-  }
-}
-
-// Reads the keys of one section into variables, which keep their defaults where a key is absent.
-// The first mistake is kept; finish() gives it, or else the first key that nobody asked for.
-class Section {
- public:
-  Section(const toml::table& root, std::string_view name, std::string_view source)
-      : name_(name), source_(source) {
-    const toml::node* node = root.get(name);
-    if (node == nullptr) return;
-    table_ = node->as_table();
-    if (table_ == nullptr)
-      note(*node, fmt::format("{} is {}: write it as a section, [{}]", name, kind_of(*node), name));
-  }
-
-  bool has(std::string_view key) const { return table_ != nullptr && table_->contains(key); }
-  bool is_there() const { return table_ != nullptr; }
-
-  void text(std::string_view key, std::string& to) {
-    if (const toml::node* node = find(key, "a text", toml::node_type::string))
-      to = **node->as_string();
-  }
-
-  void flag(std::string_view key, bool& to) {
-    if (const toml::node* node = find(key, "true or false", toml::node_type::boolean))
-      to = **node->as_boolean();
-  }
-
-  template <std::integral T>
-  void whole(std::string_view key, T& to) {
-    const toml::node* node = find(key, "a whole number", toml::node_type::integer);
-    if (node == nullptr) return;
-    const std::int64_t value = **node->as_integer();
-    if (std::in_range<T>(value))
-      to = static_cast<T>(value);
-    else
-      note(*node, fmt::format("[{}] {} is {}: it must be in [{}, {}]", name_, key, value,
-                              std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
-  }
-
-  template <std::floating_point T>
-  void real(std::string_view key, T& to) {
-    const toml::node* node =
-        find(key, "a number", toml::node_type::floating_point, toml::node_type::integer);
-    if (node != nullptr) to = static_cast<T>(*node->value<double>());
-  }
-
-  void texts(std::string_view key, std::vector<std::string>& to) {
-    const toml::node* node = find(key, "a list of texts", toml::node_type::array);
-    if (node == nullptr) return;
-    to.clear();
-    for (const toml::node& item : *node->as_array()) {
-      if (!item.is_string())
-        return note(item, fmt::format("[{}] {} holds {}: it must be a list of texts", name_, key,
-                                      kind_of(item)));
-      to.push_back(**item.as_string());
-    }
-  }
-
-  // A name that `named` turns into the value.
-  template <class T, class Named>
-  void choice(std::string_view key, T& to, Named named) {
-    const toml::node* node = find(key, "a text", toml::node_type::string);
-    if (node == nullptr) return;
-    auto chosen = named(std::string_view(**node->as_string()));
-    if (chosen)
-      to = std::move(*chosen);
-    else
-      note(*node, fmt::format("[{}] {}: {}", name_, key, chosen.error().what));
-  }
-
-  void require(std::string_view key, std::string_view how) {
-    if (!error_ && !has(key))
-      error_ = fmt::format("{}: [{}] has no {}: {}", source_, name_, key, how);
-  }
-
-  Result<void> finish() const {
-    if (error_) return fail(Code::kBadInput, *error_);
-    if (table_ == nullptr) return {};
-    for (const auto& [key, node] : *table_)
-      if (std::find(known_.begin(), known_.end(), key.str()) == known_.end())
-        return fail(Code::kBadInput, fmt::format("{}:{}: unknown key \"{}\" in [{}]: {}", source_,
-                                                 key.source().begin.line, key.str(), name_,
-                                                 suggestion(key.str(), known_)));
-    return {};
-  }
-
- private:
-  template <class... Types>
-  const toml::node* find(std::string_view key, std::string_view wanted, Types... types) {
-    known_.push_back(key);
-    const toml::node* node = table_ == nullptr ? nullptr : table_->get(key);
-    if (node == nullptr || ((node->type() == types) || ...)) return node;
-    note(*node, fmt::format("[{}] {} is {}: it must be {}", name_, key, kind_of(*node), wanted));
-    return nullptr;
-  }
-
-  void note(const toml::node& node, std::string what) {
-    if (!error_) error_ = fmt::format("{}:{}: {}", source_, node.source().begin.line, what);
-  }
-
-  std::string_view name_, source_;
-  const toml::table* table_ = nullptr;
-  std::vector<std::string_view> known_;
-  std::optional<std::string> error_;
-};
-
-struct Document {
-  const toml::table& root;
-  std::string_view source;
-  Section section(std::string_view name) const { return {root, name, source}; }
-};
+using toml_file::Document;
+using toml_file::fraction_named;
+using toml_file::Section;
 
 Result<void> read_campaign(const Document& document, CampaignFile& file) {
   Section section = document.section("campaign");
@@ -183,8 +32,41 @@ Result<void> read_campaign(const Document& document, CampaignFile& file) {
   return section.finish();
 }
 
+Result<void> read_masking(const Document& document, MaskingPlan& masking) {
+  Section section = document.section("masking");
+  section.whole("honest_min", masking.honest_min);
+  section.choice("corrupt", masking.corrupt, fraction_named);
+  section.choice("dropped", masking.dropped, fraction_named);
+  section.choice("newcomers", masking.newcomers, fraction_named);
+  section.whole("phase_ms", masking.phase_ms);
+  return section.finish();
+}
+
+Result<void> read_privacy(const Document& document, PrivacyPlan& privacy) {
+  Section section = document.section("privacy");
+  privacy.on = section.is_there();
+  section.flag("on", privacy.on);
+  section.real("epsilon", privacy.epsilon);
+  section.real("delta", privacy.delta);
+  section.real("noise_multiplier", privacy.noise_multiplier);
+  section.real("sampling_rate", privacy.sampling_rate);
+  section.whole("honest_min", privacy.honest_min);
+  section.flag("adaptive_clip", privacy.adaptive_clip);
+  section.real("clip_quantile", privacy.clip_quantile);
+  section.real("clip_rate", privacy.clip_rate);
+  return section.finish();
+}
+
+// Where a file says nothing: the smallest cohort that gives what [masking] asks for.
+std::uint32_t smallest_masked_cohort(const CampaignPlan& plan) {
+  std::uint32_t n = 1;
+  while (n < limits::kMaskedCohortMax && survivors_needed(plan, n) > n) ++n;
+  return n;
+}
+
 Result<void> read_cohort(const Document& document, CampaignPlan& plan) {
   Section section = document.section("cohort");
+  if (plan.mode == Mode::kMasked) plan.cohort_min = smallest_masked_cohort(plan);
   section.whole("min", plan.cohort_min);
   section.whole("max", plan.cohort_max);
   plan.survivors_min = std::min(plan.survivors_min, plan.cohort_min);
@@ -270,29 +152,48 @@ Result<void> read_adapt(const Document& document, AdaptPlan& adapt) {
   return section.finish();
 }
 
-Result<void> check_sections(const Document& document) {
-  const std::vector<std::string_view> known = {"campaign", "cohort", "lora", "training",
-                                               "update",   "server", "adapt"};
-  for (const auto& [key, node] : document.root)
-    if (std::find(known.begin(), known.end(), key.str()) == known.end())
-      return fail(Code::kBadInput,
-                  fmt::format("{}:{}: unknown section [{}]: {}", document.source,
-                              key.source().begin.line, key.str(), suggestion(key.str(), known)));
-  return {};
+void read_rule(Section& section, TrimmedMean& rule) { section.whole("trim", rule.trim); }
+void read_rule(Section& section, Krum& rule) { section.whole("byzantine", rule.byzantine); }
+void read_rule(Section& section, MultiKrum& rule) {
+  section.whole("byzantine", rule.byzantine);
+  section.whole("keep", rule.keep);
+}
+void read_rule(Section& section, Bulyan& rule) { section.whole("byzantine", rule.byzantine); }
+void read_rule(Section& section, GeometricMedian& rule) {
+  section.whole("passes", rule.passes);
+  section.real("floor", rule.floor);
+}
+void read_rule(Section&, Mean&) {}
+void read_rule(Section&, Median&) {}
+
+Result<void> read_robust(const Document& document, RobustPlan& robust) {
+  Section section = document.section("robust");
+  section.choice("rule", robust.rule, robust_rule_named);
+  std::visit([&](auto& chosen) { read_rule(section, chosen); }, robust.rule);
+  section.text("public_text", robust.public_text);
+  section.real("margin", robust.margin);
+  auto result = section.finish();
+  if (!result) result.error().what += fmt::format(" (the rule is {})", name_of(robust.rule));
+  return result;
 }
 
 Result<CampaignFile> read_document(const Document& document) {
   CampaignFile file;
-  TRY(check_sections(document));
+  TRY(document.check_sections({"campaign", "cohort", "lora", "training", "update", "server", "adapt", "robust", "masking", "privacy"}));
   TRY(read_campaign(document, file));
+  TRY(read_masking(document, file.plan.masking));
+  TRY(read_privacy(document, file.plan.privacy));
   TRY(read_cohort(document, file.plan));
   TRY(read_lora(document, file.plan.lora));
   TRY(read_training(document, file.plan.training));
   TRY(read_update(document, file.plan));
   TRY(read_server(document, file.plan.rule));
   TRY(read_adapt(document, file.adapt));
+  TRY(read_robust(document, file.robust));
   if (auto valid = validate(file.plan); !valid) return fail_in(document.source, valid.error());
   if (auto valid = validate(file.adapt); !valid) return fail_in(document.source, valid.error());
+  if (auto valid = validate(file.robust, file.plan); !valid)
+    return fail_in(document.source, valid.error());
   return file;
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "protocol/plan.h"
+#include "protocol/robust_plan.h"
 
 namespace freshet {
 
@@ -17,7 +18,8 @@ struct AdaptPlan {  // [adapt]: how the cloud model learns from the federated SL
   float alpha = 16;
   int steps = 200, batch = 8, window = 128, top_k = 16;
   float lr = 1e-3f, temperature = 1, weight = 0.7f, weight_end = 0.7f;
-  bool shift = true;  // teach what tuning changed in the SLM; false: all that the SLM says (model/language_model.h)
+  bool shift = true;  // teach what tuning changed in the SLM; false: all that the SLM says
+                      // (model/language_model.h)
   std::uint64_t seed = 1;
   bool operator==(const AdaptPlan&) const = default;
 };
@@ -29,6 +31,7 @@ struct CampaignFile {
   CampaignPlan plan;
   std::string model;  // folder of the base SLM; relative to the file
   AdaptPlan adapt;
+  RobustPlan robust;
   bool operator==(const CampaignFile&) const = default;
 };
 

@@ -36,6 +36,40 @@ std::string lines(const Adaptive& rule) {
                      rule.tau);
 }
 
+std::string section(const MaskingPlan& masking) {
+  const auto text = [](const Fraction& f) { return fmt::format("\"{}/{}\"", f.part, f.whole); };
+  return fmt::format(
+      "\n[masking]\nhonest_min = {}\ncorrupt = {}\ndropped = {}\nnewcomers = {}\nphase_ms = {}\n",
+      masking.honest_min, text(masking.corrupt), text(masking.dropped), text(masking.newcomers),
+      masking.phase_ms);
+}
+
+std::string section(const PrivacyPlan& privacy) {
+  return fmt::format(
+      "\n[privacy]\nepsilon = {}\ndelta = {}\nnoise_multiplier = {}\nsampling_rate = {}\n"
+      "honest_min = {}\nadaptive_clip = {}\nclip_quantile = {}\nclip_rate = {}\n",
+      privacy.epsilon, privacy.delta, privacy.noise_multiplier, privacy.sampling_rate,
+      privacy.honest_min, privacy.adaptive_clip, privacy.clip_quantile, privacy.clip_rate);
+}
+
+std::string lines(const TrimmedMean& rule) { return fmt::format("trim = {}\n", rule.trim); }
+std::string lines(const Krum& rule) { return fmt::format("byzantine = {}\n", rule.byzantine); }
+std::string lines(const MultiKrum& rule) {
+  return fmt::format("byzantine = {}\nkeep = {}\n", rule.byzantine, rule.keep);
+}
+std::string lines(const Bulyan& rule) { return fmt::format("byzantine = {}\n", rule.byzantine); }
+std::string lines(const GeometricMedian& rule) {
+  return fmt::format("passes = {}\nfloor = {}\n", rule.passes, rule.floor);
+}
+std::string lines(const Mean&) { return {}; }
+std::string lines(const Median&) { return {}; }
+
+std::string section(const RobustPlan& robust) {
+  return fmt::format("\n[robust]\nrule = {}\npublic_text = {}\nmargin = {}\n",
+                     quoted(name_of(robust.rule)), quoted(robust.public_text), robust.margin) +
+         std::visit([](const auto& rule) { return lines(rule); }, robust.rule);
+}
+
 std::string section(const AdaptPlan& adapt) {
   return fmt::format(
       "\n[adapt]\nenabled = {}\nllm = {}\npublic_text = {}\nrank = {}\nalpha = {}\nsteps = {}\n"
@@ -64,8 +98,11 @@ std::string to_toml(const CampaignFile& file) {
                       plan.training.lr, plan.training.seed);
   toml += fmt::format("\n[update]\nclip = {}\nrange = {}\nbits = {}\nweight_max = {}\n", plan.clip,
                       plan.grid.range, plan.grid.bits, plan.grid.weight_max);
+  if (plan.mode == Mode::kMasked) toml += section(plan.masking);
+  if (plan.privacy.on) toml += section(plan.privacy);
   toml += "\n[server]\n" + std::visit([](const auto& rule) { return lines(rule); }, plan.rule);
   if (file.adapt != AdaptPlan{}) toml += section(file.adapt);
+  if (file.robust != RobustPlan{}) toml += section(file.robust);
   return toml;
 }
 

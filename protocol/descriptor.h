@@ -3,22 +3,11 @@
 // takes part. Its digest, the sid, is bound into every key, signature and box of the round: a
 // coordinator that says different things to different nodes gets noise.
 
-#include <optional>
-
-#include "aggregation/privacy/noise_plan.h"
-#include "aggregation/quantize.h"
-#include "base/ids.h"
+#include "aggregation/graph.h"
 #include "crypto/certificates/trust.h"
-#include "crypto/keys.h"
+#include "protocol/plan.h"
 
 namespace freshet {
-
-struct Fraction {
-  std::uint32_t part = 1, whole = 3;  // whole > 0, part <= whole
-  bool operator==(const Fraction&) const = default;
-};
-// floor(n * fraction)
-std::uint32_t part_of(std::uint32_t n, const Fraction& fraction);
 
 struct Descriptor {
   std::uint32_t version = 1;
@@ -54,19 +43,9 @@ Digest sid_of(const Descriptor& descriptor);  // digest_of("freshet/descriptor/v
 Digest supplied_digest(const Digest& model, const Digest& adapter, VersionId version);
 Digest beacon_commitment(const Digest& opening);
 
-// t: sharers, survivors and signatures that a roster of n takes. Two lists of survivors cannot both
-// gather it: 2 t > n + corrupt.
-std::uint32_t quorum_of(std::uint32_t n, const Fraction& corrupt);
-// Survivors without whom nothing is opened: quorum, the plan's least, and enough honest ones.
+// As of the plan that it was made from.
 std::uint32_t survivors_needed(const Descriptor& descriptor, std::uint32_t n);
-
-// Who deals shares to and masks with whom. Up to kCompleteMax members everybody with everybody.
-inline constexpr std::uint32_t kCompleteMax = 256;
-struct RosterGraph {
-  std::uint32_t degree = 0, shares = 0;  // neighbours of each; shares of a secret that rebuild it
-};
-Result<RosterGraph> graph_of(const Descriptor& descriptor, std::uint32_t n);
-std::vector<std::uint32_t> neighbours_of(const RosterGraph& graph, const Digest& seed,
-                                         std::uint32_t n, std::uint32_t index);
+// Who deals shares to and masks with whom; Graph(seed, n, degree) has the neighbours.
+Result<GraphPlan> graph_of(const Descriptor& descriptor, std::uint32_t n);
 
 }  // namespace freshet

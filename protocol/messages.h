@@ -1,9 +1,10 @@
 #pragma once
 // What the parties say to each other, as plain structs. The wire form is schema.capnp, the codec
 // codec.h; bytes are in docs/protocol.md. Nothing here can carry private text, an Update or a
-// QuantizedUpdate: only a SealedUpdate's bytes.
+// QuantizedUpdate: only the bytes of a SealedUpdate or of a MaskedUpdate.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "base/result.h"
 #include "crypto/keys.h"
 #include "protocol/plan.h"
+#include "protocol/secagg_messages.h"
 
 namespace freshet {
 
@@ -41,7 +43,7 @@ struct Fetch {  // asks for the chunk of a blob at `offset`
   std::uint64_t offset = 0;
   bool operator==(const Fetch&) const = default;
 };
-struct UploadChunk {  // of the bytes of a SealedUpdate
+struct UploadChunk {  // of the bytes of a SealedUpdate, or of a masked frame
   CampaignId campaign;
   RoundId round;
   Digest blob{};
@@ -84,14 +86,25 @@ struct Chunk {
   Bytes data;
   bool operator==(const Chunk&) const = default;
 };
+struct MaskedReceipt {
+  Digest sid{}, survivors{};  // index_list_digest()
+  std::uint32_t count = 0;    // of survivors
+  Digest sum{};               // digest_of("freshet/sum/v1", unmasked words as u32)
+  double epsilon = 0;         // that the campaign has spent so far; 0 without privacy
+  Signature signature{};      // of the coordinator, signed_receipt()
+  bool operator==(const MaskedReceipt&) const = default;
+};
 struct Receipt {  // a round ended; `survivors` are in the sum, in rising order
   CampaignId campaign;
   RoundId round;
   bool published = false;  // false: aborted, `version` is still the base
   VersionId version;
   std::vector<NodeId> survivors;
+  std::optional<MaskedReceipt> masked;  // of a published masked round
   bool operator==(const Receipt&) const = default;
 };
+inline constexpr std::string_view kReceiptDomain = "freshet/receipt/v1";
+Bytes signed_receipt(const Receipt& receipt);  // REQUIRES: receipt.masked
 struct Finished {
   CampaignId campaign;
   VersionId version;
@@ -103,8 +116,11 @@ struct Refused {
   bool operator==(const Refused&) const = default;
 };
 
-using NodeMessage = std::variant<Hello, Heartbeat, Ready, Fetch, UploadChunk>;
+using NodeMessage =
+    std::variant<Hello, Heartbeat, Ready, Fetch, UploadChunk, Advertise, ShareBundle, Complaint,
+                 AgreeSurvivors, AgreeAbort, Reveal, Decline>;
 using CoordinatorMessage =
-    std::variant<Announce, Invite, ChunkAck, Chunk, Receipt, Finished, Refused>;
+    std::variant<Announce, Invite, ChunkAck, Chunk, Receipt, Finished, Refused, MaskedInvite,
+                 RosterPage, Forward, Survivors, Quorum, AskAbort>;
 
 }  // namespace freshet

@@ -76,6 +76,63 @@ Result<void> check(const LocalTraining& training) {
   return seed_within("[training] seed", training.seed);
 }
 
+Result<void> check_fraction(std::string_view field, const Fraction& fraction) {
+  if (fraction.whole >= 1 && fraction.whole <= 1'000'000 && fraction.part <= fraction.whole)
+    return {};
+  return fail(Code::kBadInput, fmt::format("{} is {}/{}: it must be a fraction from 0 to 1", field,
+                                           fraction.part, fraction.whole));
+}
+
+Result<void> check_masking(const CampaignPlan& plan) {
+  const MaskingPlan& masking = plan.masking;
+  const auto cohort_max = static_cast<std::uint32_t>(limits::kMaskedCohortMax);
+  TRY(within<std::uint32_t>("[masking] honest_min", masking.honest_min, 1, cohort_max));
+  TRY(check_fraction("[masking] corrupt", masking.corrupt));
+  TRY(check_fraction("[masking] dropped", masking.dropped));
+  TRY(check_fraction("[masking] newcomers", masking.newcomers));
+  TRY(within<std::int64_t>("[masking] phase_ms", masking.phase_ms, 1, limits::kRoundMsMax));
+  if (plan.mode != Mode::kMasked) return {};
+  TRY(within<std::uint32_t>("[cohort] max", plan.cohort_max, 1, cohort_max));
+  const std::uint32_t needed = survivors_needed(plan, plan.cohort_min);
+  if (needed <= plan.cohort_min) return {};
+  return fail(Code::kBadInput,
+              fmt::format("[cohort] min is {}: with {} honest survivors, and {}/{} of the nodes "
+                          "that may be corrupt, a masked round of {} would need {}; raise it, or "
+                          "lower [masking] honest_min",
+                          plan.cohort_min, masking.honest_min, masking.corrupt.part,
+                          masking.corrupt.whole, plan.cohort_min, needed));
+}
+
+Result<void> check_privacy(const CampaignPlan& plan) {
+  const PrivacyPlan& privacy = plan.privacy;
+  const auto inside = [](double value, double low, double high) {
+    return value > low && value <= high;  // false for NaN
+  };
+  const auto cohort_max = static_cast<std::uint32_t>(limits::kMaskedCohortMax);
+  TRY(above_zero("[privacy] epsilon", privacy.epsilon));
+  if (!inside(privacy.delta, 0, 0.1))
+    return fail(Code::kBadInput,
+                fmt::format("[privacy] delta is {}: it must be in (0, 0.1]", privacy.delta));
+  if (!inside(privacy.noise_multiplier, -1, 1e6) || privacy.noise_multiplier < 0)
+    return fail(Code::kBadInput, fmt::format("[privacy] noise_multiplier is {}: 0, or up to 1e6",
+                                             privacy.noise_multiplier));
+  if (!inside(privacy.sampling_rate, 0, 1) || !inside(privacy.clip_quantile, 0, 1) ||
+      !inside(privacy.clip_rate, 0, 10))
+    return fail(
+        Code::kBadInput,
+        "[privacy] sampling_rate and clip_quantile must be in (0, 1], clip_rate in (0, 10]");
+  TRY(within<std::uint32_t>("[privacy] honest_min", privacy.honest_min, 1, cohort_max));
+  if (privacy.on && plan.mode != Mode::kMasked)
+    return fail(Code::kBadInput,
+                "[privacy] needs mode = \"masked\": the nodes make the noise, and "
+                "a coordinator that opens each update sees it alone");
+  if (privacy.on && plan.grid.weight_max != 1)
+    return fail(Code::kBadInput,
+                "[privacy] needs [update] weight_max = 1: a weight that a node "
+                "keeps to itself would change what one node can change");
+  return {};
+}
+
 Result<void> check_update(const CampaignPlan& plan) {
   TRY(above_zero("[update] clip", plan.clip));
   const auto bits = sum_bits(plan.grid, plan.cohort_max);
@@ -95,19 +152,49 @@ auto bits_of(T value) {
   return static_cast<std::make_unsigned_t<T>>(value);
 }
 
+void append(CanonicalBytes& to, const MaskingPlan& masking) {
+  to.number(masking.honest_min);
+  for (const Fraction& each : {masking.corrupt, masking.dropped, masking.newcomers})
+    to.number(each.part).number(each.whole);
+  to.number(bits_of(masking.phase_ms));
+}
+
+void append(CanonicalBytes& to, const PrivacyPlan& privacy) {
+  to.number(std::uint8_t{privacy.on}).number(privacy.epsilon).number(privacy.delta);
+  to.number(privacy.noise_multiplier).number(privacy.sampling_rate).number(privacy.honest_min);
+  to.number(std::uint8_t{privacy.adaptive_clip}).number(privacy.clip_quantile);
+  to.number(privacy.clip_rate);
+}
+
 }  // namespace
 
 std::string_view name_of(Mode mode) {
-  CHECK(mode == Mode::kTrustedCoordinator, "mode {}", static_cast<int>(mode));
-  return "trusted-coordinator";
+  CHECK(mode <= Mode::kMasked, "mode {}", static_cast<int>(mode));
+  return mode == Mode::kMasked ? "masked" : "trusted-coordinator";
 }
 
 Result<Mode> mode_named(std::string_view name) {
-  if (name == name_of(Mode::kTrustedCoordinator)) return Mode::kTrustedCoordinator;
+  for (const Mode mode : {Mode::kMasked, Mode::kTrustedCoordinator})
+    if (name == name_of(mode)) return mode;
   return fail(Code::kBadInput,
-              fmt::format("unknown mode \"{}\": there is one, \"trusted-coordinator\", in which "
-                          "the coordinator opens every update",
+              fmt::format("unknown mode \"{}\": use \"masked\", in which the coordinator sees the "
+                          "sum alone, or \"trusted-coordinator\", in which it opens every update",
                           name));
+}
+
+std::uint32_t part_of(std::uint32_t n, const Fraction& fraction) {
+  CHECK(fraction.whole > 0, "{}/0", fraction.part);
+  return static_cast<std::uint32_t>(std::uint64_t{n} * fraction.part / fraction.whole);
+}
+
+std::uint32_t quorum_of(std::uint32_t n, const Fraction& corrupt) {
+  return std::max(2 * n / 3, (n + part_of(n, corrupt)) / 2) + 1;
+}
+
+std::uint32_t survivors_needed(const CampaignPlan& plan, std::uint32_t n) {
+  const MaskingPlan& masking = plan.masking;
+  return std::max({quorum_of(n, masking.corrupt), plan.survivors_min,
+                   masking.honest_min + part_of(n, masking.corrupt)});
 }
 
 Result<void> validate(const CampaignPlan& plan) {
@@ -117,7 +204,9 @@ Result<void> validate(const CampaignPlan& plan) {
   TRY(check_cohort(plan));
   TRY(check(plan.lora));
   TRY(check(plan.training));
-  return check_update(plan);
+  TRY(check_update(plan));
+  TRY(check_masking(plan));
+  return check_privacy(plan);
 }
 
 Digest plan_digest(const CampaignPlan& plan) {
@@ -136,6 +225,8 @@ Digest plan_digest(const CampaignPlan& plan) {
   bytes.number(bits_of(training.window)).number(training.lr).number(training.seed);
   bytes.number(plan.clip).number(plan.grid.range).number(bits_of(plan.grid.bits));
   bytes.number(plan.grid.weight_max).raw(plan.model);
+  append(bytes, plan.masking);
+  append(bytes, plan.privacy);
   return digest_of("freshet/plan/v1", bytes.view());
 }
 

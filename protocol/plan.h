@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "aggregation/method.h"
+#include "aggregation/privacy/noise_plan.h"
 #include "aggregation/quantize.h"
 #include "aggregation/server_rule.h"
 #include "base/bytes.h"
@@ -18,6 +19,24 @@ namespace freshet {
 enum class Mode : std::uint8_t {
   kTrustedCoordinator,  // each update is sealed to the coordinator, which opens it: it must be
                         // trusted
+  kMasked,              // the coordinator can open the sum alone (Bonawitz et al. 2017)
+};
+
+struct Fraction {
+  std::uint32_t part = 1, whole = 3;  // whole > 0, part <= whole
+  bool operator==(const Fraction&) const = default;
+};
+// floor(n * fraction)
+std::uint32_t part_of(std::uint32_t n, const Fraction& fraction);
+
+// What a masked round stands up to. Nodes hold it against their own policy.
+struct MaskingPlan {
+  std::uint32_t honest_min = 4;    // survivors that are honest, at least, if `corrupt` are not
+  Fraction corrupt{1, 3};          // of a roster, that may work with the coordinator
+  Fraction dropped{1, 4};          // of a roster, that may vanish: decides on a sparse graph
+  Fraction newcomers{1, 1};        // of a roster, that may have enrolled lately
+  std::int64_t phase_ms = 30'000;  // a phase ends this long after its last progress
+  bool operator==(const MaskingPlan&) const = default;
 };
 
 struct LocalTraining {
@@ -52,20 +71,31 @@ struct CampaignPlan {
   std::uint32_t survivors_min = 2;  // fewer sealed updates than this: the round is aborted
   std::int64_t ready_ms =
       600'000;  // wait for more ready nodes, after cohort_min are, at most this long
-  std::int64_t round_ms = 60'000;  // a round ends this long after its invitation
+  std::int64_t round_ms =
+      60'000;  // a round ends this long after its invitation; masked: one phase of it
   LoraPlan lora;
   LocalTraining training;
   double clip = 10;                       // L2 of one update
   Grid grid{.range = default_range(10)};  // range, bits, weight cap
   Digest model{};                         // model_digest() of the base model all nodes must hold
+  MaskingPlan masking;
+  PrivacyPlan privacy;
   bool operator==(const CampaignPlan&) const = default;
 };
 
-std::string_view name_of(Mode mode);  // "trusted-coordinator"
+std::string_view name_of(Mode mode);  // "trusted-coordinator", "masked"
 Result<Mode> mode_named(std::string_view name);
 
 // kBadInput, naming the first field that is out of bounds and its bounds.
 Result<void> validate(const CampaignPlan& plan);
+
+// t: sharers, survivors and signatures that a masked round of n takes, and on a complete graph the
+// shares that rebuild a secret: 2 n / 3 + 1, or more where more may be corrupt. Two lists of
+// survivors cannot both gather it: 2 t > n + corrupt.
+std::uint32_t quorum_of(std::uint32_t n, const Fraction& corrupt);
+// Survivors of a roster of n without whom nothing is opened: quorum, the plan's least, and enough
+// honest ones.
+std::uint32_t survivors_needed(const CampaignPlan& plan, std::uint32_t n);
 
 // The name of a plan: equal plans and no others have equal digests. Over canonical bytes
 // (docs/protocol.md).

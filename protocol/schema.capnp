@@ -12,6 +12,13 @@ struct NodeMessage {
     ready @2 :Ready;
     fetch @3 :Fetch;
     uploadChunk @4 :UploadChunk;
+    advertise @5 :Advertise;
+    shareBundle @6 :ShareBundle;
+    complaint @7 :Complaint;
+    agreeSurvivors @8 :Agreement;
+    agreeAbort @9 :Agreement;
+    reveal @10 :Reveal;
+    decline @11 :Decline;
   }
 }
 
@@ -24,6 +31,12 @@ struct CoordinatorMessage {
     receipt @4 :Receipt;
     finished @5 :Finished;
     refused @6 :Refused;
+    maskedInvite @7 :MaskedInvite;
+    rosterPage @8 :RosterPage;
+    forward @9 :Forward;
+    survivors @10 :Survivors;
+    quorum @11 :Quorum;
+    askAbort @12 :AskAbort;
   }
 }
 
@@ -111,16 +124,45 @@ struct Plan {
   clip @22 :Float64;
   grid @23 :Grid;
   model @24 :Data;
+  masking @25 :Masking;
+  privacy @26 :Privacy;
 }
 
 enum Mode {
   trustedCoordinator @0;
+  masked @1;
+}
+
+struct Masking {
+  honestMin @0 :UInt32 = 4;
+  corrupt @1 :Fraction;
+  dropped @2 :Fraction;
+  newcomers @3 :Fraction;
+  phaseMs @4 :Int64 = 30000;
+}
+
+struct Fraction {
+  part @0 :UInt32;
+  whole @1 :UInt32;
+}
+
+struct Privacy {
+  on @0 :Bool;
+  epsilon @1 :Float64;
+  delta @2 :Float64;
+  noiseMultiplier @3 :Float64;
+  samplingRate @4 :Float64;
+  honestMin @5 :UInt32;
+  adaptiveClip @6 :Bool;
+  clipQuantile @7 :Float64;
+  clipRate @8 :Float64;
 }
 
 enum Method {
   fedit @0;
   ffa @1;
   rolora @2;
+  fedsvd @3;
 }
 
 struct Lora {
@@ -172,6 +214,16 @@ struct Receipt {
   published @2 :Bool;
   version @3 :UInt64;
   survivors @4 :List(UInt64);  # rising
+  masked @5 :MaskedReceipt;  # null: none was masked
+}
+
+struct MaskedReceipt {
+  sid @0 :Data;
+  survivors @1 :Data;  # digest of the list of places
+  count @2 :UInt32;
+  sum @3 :Data;  # digest of the unmasked words
+  epsilon @4 :Float64;  # spent by the campaign so far
+  signature @5 :Data;  # 64 bytes
 }
 
 struct Finished {
@@ -191,4 +243,92 @@ enum Code {
   expired @3;
   noSpace @4;
   corrupt @5;
+}
+
+# ---- masked rounds. Records of one length follow one another in a Data without gaps, numbers little-endian
+# (docs/protocol.md). A place is u32: a member's place in the roster, from 0.
+
+struct Advertise {
+  sid @0 :Data;
+  certificate @1 :Data;
+  advert @2 :Data;  # 128 bytes: cipher key, mask key, commitment, nonce
+  signature @3 :Data;
+}
+
+struct ShareBundle {
+  sid @0 :Data;
+  roster @1 :Data;
+  boxes @2 :Data;  # 204 bytes each: place, box (136), signature (64)
+}
+
+struct Complaint {
+  sid @0 :Data;
+  box @1 :Data;  # one record of a box
+  evidence @2 :Data;  # 96 bytes: what was agreed on, proof
+  signature @3 :Data;
+}
+
+struct Agreement {
+  sid @0 :Data;
+  signature @1 :Data;
+}
+
+struct Reveal {
+  sid @0 :Data;
+  shares @1 :Data;  # 37 bytes each: place, 1 for a self mask and 0 for pair masks, scalar (32)
+}
+
+struct Decline {
+  sid @0 :Data;
+  why @1 :Why;
+  enum Why {
+    policy @0;
+    model @1;
+    roster @2;
+    trust @3;
+    survivors @4;
+    quorum @5;
+    budget @6;
+    spent @7;
+    failed @8;
+  }
+}
+
+struct MaskedInvite {
+  campaign @0 :UInt64;
+  descriptor @1 :Data;
+  signature @2 :Data;
+  remainingMs @3 :Int64;
+  aborted @4 :List(Quorum);
+}
+
+struct RosterPage {
+  sid @0 :Data;
+  opening @1 :Data;
+  trust @2 :Data;
+  trustBytes @3 :UInt64;
+  first @4 :UInt32;
+  total @5 :UInt32;
+  members @6 :List(Advertise);  # without their sid
+}
+
+struct Forward {
+  sid @0 :Data;
+  sharers @1 :List(UInt32);
+  boxes @2 :Data;
+}
+
+struct Survivors {
+  sid @0 :Data;
+  survivors @1 :List(UInt32);
+}
+
+struct Quorum {
+  sid @0 :Data;
+  signatures @1 :Data;  # 68 bytes each: place, signature
+}
+
+struct AskAbort {
+  sid @0 :Data;
+  why @1 :Text;
 }

@@ -23,6 +23,7 @@ Result<CampaignPlan> read(wire::Plan::Reader from);
 
 Result<std::string> read_text(capnp::Text::Reader from, std::string_view field);
 Result<Digest> read_bytes32(capnp::Data::Reader from, std::string_view field);
+std::string tidy(std::string text);  // cut to limits::kTextBytesMax, without control characters
 inline capnp::Text::Reader as_capnp_text(std::string_view text) {
   CHECK(text.size() <= limits::kTextBytesMax, "a text of {} bytes", text.size());
   return {text.data(), text.size()};

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
-#include "protocol/wire.h"
+#include "protocol/wire_secagg.h"
 
 namespace freshet {
 namespace {
 
 bool is_control(unsigned char c) { return c < 0x20 || c == 0x7f; }
+
+}  // namespace
 
 std::string tidy(std::string text) {
   if (text.size() > limits::kTextBytesMax) {
@@ -18,6 +20,8 @@ std::string tidy(std::string text) {
   std::replace_if(text.begin(), text.end(), is_control, ' ');
   return text;
 }
+
+namespace {
 
 Result<void> check_chunk(std::uint64_t size, std::uint64_t offset, std::uint64_t data) {
   if (size > limits::kBlobBytesMax)
@@ -250,6 +254,7 @@ ByteView fill(wire::CoordinatorMessage::Builder root, const Receipt& receipt) {
   to.setVersion(receipt.version.value);
   auto list = to.initSurvivors(static_cast<unsigned>(survivors.size()));
   for (unsigned i = 0; i < list.size(); ++i) list.set(i, survivors[i].value);
+  if (receipt.masked) write(to.initMasked(), *receipt.masked);
   return {};
 }
 
@@ -258,13 +263,17 @@ Result<Receipt> read_one(wire::Receipt::Reader from) {
                   .round = {from.getRound()},
                   .published = from.getPublished(),
                   .version = {from.getVersion()},
-                  .survivors = {}};
+                  .survivors = {},
+                  .masked = {}};
   const auto list = from.getSurvivors();
   if (list.size() > limits::kCohortMax)
     return fail(Code::kBadInput, fmt::format("a receipt with {} survivors", list.size()));
   for (const std::uint64_t node : list) receipt.survivors.push_back({node});
   if (!rises(receipt.survivors, [&](std::size_t i) { return receipt.survivors[i]; }))
     return fail(Code::kBadInput, "a receipt whose survivors are not in rising order");
+  if (from.hasMasked()) {
+    TRY_ASSIGN(receipt.masked, read(from.getMasked()));
+  }
   return receipt;
 }
 
@@ -342,8 +351,10 @@ Result<NodeMessage> read(wire::NodeMessage::Reader from, ByteView data) {
     case wire::NodeMessage::FETCH: return alone<NodeMessage>(read_one(from.getFetch()), data);
     case wire::NodeMessage::UPLOAD_CHUNK:
       return with_data<NodeMessage>(read_one(from.getUploadChunk(), data));
+    default: break;
   }
-  return fail(Code::kBadInput, "a message that this program does not know");
+  TRY(take_data(data, 0));
+  return read_masked(from);
 }
 
 Result<CoordinatorMessage> read(wire::CoordinatorMessage::Reader from, ByteView data) {
@@ -362,8 +373,10 @@ Result<CoordinatorMessage> read(wire::CoordinatorMessage::Reader from, ByteView 
       return alone<Message>(read_one(from.getFinished()), data);
     case wire::CoordinatorMessage::REFUSED:
       return alone<Message>(read_one(from.getRefused()), data);
+    default: break;
   }
-  return fail(Code::kBadInput, "a message that this program does not know");
+  TRY(take_data(data, 0));
+  return read_masked(from);
 }
 
 }  // namespace freshet

@@ -80,11 +80,63 @@ LocalTraining read(wire::Training::Reader from) {
           .seed = from.getSeed()};
 }
 
+void write(wire::Fraction::Builder to, const Fraction& fraction) {
+  to.setPart(fraction.part);
+  to.setWhole(fraction.whole);
+}
+Fraction read(wire::Fraction::Reader from) { return {from.getPart(), from.getWhole()}; }
+
+void write(wire::Masking::Builder to, const MaskingPlan& masking) {
+  to.setHonestMin(masking.honest_min);
+  write(to.initCorrupt(), masking.corrupt);
+  write(to.initDropped(), masking.dropped);
+  write(to.initNewcomers(), masking.newcomers);
+  to.setPhaseMs(masking.phase_ms);
+}
+MaskingPlan read(wire::Masking::Reader from) {
+  return {.honest_min = from.getHonestMin(),
+          .corrupt = read(from.getCorrupt()),
+          .dropped = read(from.getDropped()),
+          .newcomers = read(from.getNewcomers()),
+          .phase_ms = from.getPhaseMs()};
+}
+
+void write(wire::Privacy::Builder to, const PrivacyPlan& privacy) {
+  to.setOn(privacy.on);
+  to.setEpsilon(privacy.epsilon);
+  to.setDelta(privacy.delta);
+  to.setNoiseMultiplier(privacy.noise_multiplier);
+  to.setSamplingRate(privacy.sampling_rate);
+  to.setHonestMin(privacy.honest_min);
+  to.setAdaptiveClip(privacy.adaptive_clip);
+  to.setClipQuantile(privacy.clip_quantile);
+  to.setClipRate(privacy.clip_rate);
+}
+PrivacyPlan read(wire::Privacy::Reader from) {
+  return {.on = from.getOn(),
+          .epsilon = from.getEpsilon(),
+          .delta = from.getDelta(),
+          .noise_multiplier = from.getNoiseMultiplier(),
+          .sampling_rate = from.getSamplingRate(),
+          .honest_min = from.getHonestMin(),
+          .adaptive_clip = from.getAdaptiveClip(),
+          .clip_quantile = from.getClipQuantile(),
+          .clip_rate = from.getClipRate()};
+}
+
+Result<Mode> read_mode(wire::Mode mode) {
+  if (mode > wire::Mode::MASKED)
+    return fail(Code::kBadInput, "a mode that this program does not know");
+  return static_cast<Mode>(mode);
+}
+static_assert(static_cast<int>(wire::Mode::MASKED) == static_cast<int>(Mode::kMasked));
+
 Result<Method> read_method(wire::Method method) {
   switch (method) {
     case wire::Method::FEDIT: return Method::kFedit;
     case wire::Method::FFA: return Method::kFfa;
     case wire::Method::ROLORA: return Method::kRolora;
+    case wire::Method::FEDSVD: return Method::kFedsvd;
   }
   return fail(Code::kBadInput, "a method that this program does not know");
 }
@@ -94,6 +146,7 @@ wire::Method wire_method(Method method) {
     case Method::kFedit: return wire::Method::FEDIT;
     case Method::kFfa: return wire::Method::FFA;
     case Method::kRolora: return wire::Method::ROLORA;
+    case Method::kFedsvd: return wire::Method::FEDSVD;
   }
   CHECK(false, "method {}", static_cast<int>(method));
 }
@@ -104,7 +157,7 @@ void write(PlanWriter to, const CampaignPlan& plan) {
   const auto valid = validate(plan);
   CHECK(valid.has_value(), "an invalid plan is announced: {}", valid.error().what);
   to.setName(as_capnp_text(plan.name));
-  to.setMode(wire::Mode::TRUSTED_COORDINATOR);
+  to.setMode(static_cast<wire::Mode>(plan.mode));
   to.setMethod(wire_method(plan.method));
   std::visit([&](const auto& rule) { write(to.getRule(), rule); }, plan.rule);
   to.setRounds(plan.rounds);
@@ -121,13 +174,14 @@ void write(PlanWriter to, const CampaignPlan& plan) {
   grid.setBits(plan.grid.bits);
   grid.setWeightMax(plan.grid.weight_max);
   to.setModel(as_capnp_data(plan.model));
+  write(to.initMasking(), plan.masking);
+  write(to.initPrivacy(), plan.privacy);
 }
 
 Result<CampaignPlan> read(PlanReader from) {
   CampaignPlan plan;
   TRY_ASSIGN(plan.name, read_text(from.getName(), "the plan's name"));
-  if (from.getMode() != wire::Mode::TRUSTED_COORDINATOR)
-    return fail(Code::kBadInput, "a mode that this program does not know");
+  TRY_ASSIGN(plan.mode, read_mode(from.getMode()));
   TRY_ASSIGN(plan.method, read_method(from.getMethod()));
   TRY_ASSIGN(plan.rule, read_rule(from.getRule()));
   plan.rounds = from.getRounds();
@@ -142,6 +196,8 @@ Result<CampaignPlan> read(PlanReader from) {
   const auto grid = from.getGrid();
   plan.grid = {.range = grid.getRange(), .bits = grid.getBits(), .weight_max = grid.getWeightMax()};
   TRY_ASSIGN(plan.model, read_bytes32(from.getModel(), "the plan's model"));
+  if (from.hasMasking()) plan.masking = read(from.getMasking());
+  if (from.hasPrivacy()) plan.privacy = read(from.getPrivacy());
   TRY(validate(plan));
   return plan;
 }

@@ -28,7 +28,11 @@ CoordinatorProcess::CoordinatorProcess(Stage stage, const campaign::Campaign& in
 
 void CoordinatorProcess::receive(std::size_t from, const NodeMessage& message) {
   if (!up_) return;
-  std::visit([&](const auto& m) { on(from, m); }, message);
+  std::visit(
+      [&](const auto& m) {
+        if constexpr (requires { this->on(from, m); }) on(from, m);
+      },
+      message);
 }
 
 void CoordinatorProcess::on(std::size_t from, const Hello&) {

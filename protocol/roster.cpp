@@ -1,0 +1,142 @@
+#include "protocol/roster.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/limits.h"
+#include "crypto/digest.h"
+#include "protocol/canonical.h"
+
+namespace freshet {
+namespace {
+
+std::string named(NodeId node) { return fmt::format("node {:016x}", node.value); }
+
+Result<void> check_trust(const Descriptor& descriptor, const Trust& trust) {
+  if (descriptor.trust == trust.serial()) return {};
+  if (descriptor.trust > trust.serial())
+    return fail(Code::kUnavailable,
+                fmt::format("the roster is checked with revocation list {}, this party has {}: "
+                            "fetch the newer trust bundle",
+                            descriptor.trust.list, trust.serial().list));
+  return fail(Code::kRefused, fmt::format("the coordinator checks its roster with revocation list "
+                                          "{}, the newest known here is {}: it must renew its own",
+                                          descriptor.trust.list, trust.serial().list));
+}
+
+// No device, no identity and no round key may be in a roster twice, not even across uses.
+class Distinct {
+ public:
+  Result<void> take(const CheckedMember& member) {
+    const Certificate& certificate = member.certificate;
+    if (!devices_.insert(certificate.device).second)
+      return fail(Code::kRefused,
+                  fmt::format("the roster holds device {:016x} twice", certificate.device.value));
+    const PublicIdentity& keys = certificate.keys;
+    for (const auto& key :
+         {keys.signing.bytes, keys.transport.bytes, keys.sealing.bytes, member.advert.cipher.bytes,
+          member.advert.mask.bytes, member.advert.commit, member.advert.nonce})
+      if (!keys_.insert(key).second)
+        return fail(Code::kRefused,
+                    fmt::format("a key of {} stands in the roster twice", named(certificate.id())));
+    return {};
+  }
+
+ private:
+  std::set<NodeId> devices_;
+  std::set<std::array<std::uint8_t, 32>> keys_;
+};
+
+Result<CheckedMember> check_member(const Digest& sid, const RosterMember& member,
+                                   const RosterRules& rules) {
+  TRY_ASSIGN(Certificate certificate,
+             check_certificate(rules.trust, member.certificate, Role::kNode, rules.now_s));
+  if ((certificate.capabilities & kMayContribute) == 0)
+    return fail(Code::kRefused,
+                named(certificate.id()) + " has a certificate that does not let it contribute");
+  if (!verify(certificate.keys.signing, kAdvertDomain, signed_advert(sid, member.advert),
+              member.signature))
+    return fail(Code::kRefused, "the round's keys of " + named(certificate.id()) +
+                                    " are not signed by it, or for another round");
+  return CheckedMember{std::move(certificate), member.advert};
+}
+
+Result<void> check_newcomers(std::span<const CheckedMember> members, const Fraction& newcomers,
+                             const RosterRules& rules) {
+  const auto n = static_cast<std::uint32_t>(members.size());
+  const auto count = std::count_if(members.begin(), members.end(), [&](const CheckedMember& m) {
+    return m.certificate.enrolled_s > rules.now_s - rules.newcomer_s;
+  });
+  const std::uint32_t most = std::min(part_of(n, newcomers), part_of(n, rules.newcomers));
+  if (count <= most) return {};
+  return fail(Code::kRefused,
+              fmt::format("{} of {} members enrolled less than {} days ago, {} may: too many "
+                          "newcomers could belong to one party",
+                          count, n, rules.newcomer_s / (24 * 3600), most));
+}
+
+}  // namespace
+
+Digest roster_digest(const Digest& sid, std::span<const RosterMember> members) {
+  CanonicalBytes bytes;
+  bytes.raw(sid).number(static_cast<std::uint32_t>(members.size()));
+  for (const RosterMember& member : members)
+    bytes.raw(digest_of(member.certificate)).raw(signed_advert(sid, member.advert));
+  return digest_of("freshet/roster/v1", bytes.view());
+}
+
+Result<CheckedRoster> check_roster(const Descriptor& descriptor, const Digest& opening,
+                                   std::span<const RosterMember> members,
+                                   const RosterRules& rules) {
+  TRY(check_trust(descriptor, rules.trust));
+  if (beacon_commitment(opening) != descriptor.beacon)
+    return fail(Code::kRefused, "the roster's beacon is not what the descriptor committed to");
+  const std::size_t most = std::min<std::size_t>(descriptor.cohort_max, limits::kMaskedCohortMax);
+  if (members.size() < rules.members_min || members.size() > most)
+    return fail(Code::kRefused, fmt::format("a roster of {} members: it must have {} to {}",
+                                            members.size(), rules.members_min, most));
+  const Digest sid = sid_of(descriptor);
+  CheckedRoster checked;
+  CanonicalBytes seed;
+  seed.raw(opening);
+  Distinct distinct;
+  for (const RosterMember& each : members) {
+    TRY_ASSIGN(CheckedMember member, check_member(sid, each, rules));
+    TRY(distinct.take(member));
+    if (!checked.members.empty() &&
+        !(checked.members.back().certificate.id() < member.certificate.id()))
+      return fail(Code::kRefused, "the roster's members are not in rising order");
+    seed.raw(member.advert.nonce);
+    checked.members.push_back(std::move(member));
+  }
+  TRY(check_newcomers(checked.members, descriptor.newcomers, rules));
+  checked.digest = roster_digest(sid, members);
+  checked.graph_seed = digest_of("freshet/graph/v1", seed.view());
+  return checked;
+}
+
+Result<std::uint32_t> place_of(const CheckedRoster& roster, NodeId own,
+                               const secagg::Advert& advert) {
+  for (std::size_t i = 0; i < roster.members.size(); ++i)
+    if (roster.members[i].certificate.id() == own && roster.members[i].advert == advert)
+      return static_cast<std::uint32_t>(i);
+  return fail(Code::kRefused, "the roster does not have this node with the keys that it sent");
+}
+
+Result<std::uint32_t> check_signatures(const CheckedRoster& roster,
+                                       std::span<const IndexedSignature> signatures,
+                                       std::string_view domain, ByteView bytes) {
+  for (std::size_t i = 0; i < signatures.size(); ++i) {
+    const auto& [index, signature] = signatures[i];
+    if (index >= roster.members.size() || (i > 0 && index <= signatures[i - 1].index))
+      return fail(Code::kRefused, "signatures that are not in rising order of the roster");
+    const Certificate& signer = roster.members[index].certificate;
+    if (!verify(signer.keys.signing, domain, bytes, signature))
+      return fail(Code::kRefused, "a signature of " + named(signer.id()) + " does not fit");
+  }
+  return static_cast<std::uint32_t>(signatures.size());
+}
+
+}  // namespace freshet
