@@ -17,6 +17,7 @@ constexpr std::int64_t kNoAnswerMs = 10'000, kNoAnswerAgainMs = 60'000;
 constexpr std::int64_t kStatusMs = 500;
 constexpr double kHeldoutShare = 0.1;
 constexpr int kFirstWindow = 128;  // until a campaign says another one
+constexpr double kNoLimit = 1e9;   // epsilon of a lifetime, where the policy names none
 
 bool readable(int fd) {
   pollfd poll_fd{fd, POLLIN, 0};
@@ -44,16 +45,33 @@ void drop_adapters(const Path& folder) {
 
 }  // namespace
 
-Node::Node(NodeOptions options, UniqueFd lock, KeyRing keys, ModelConfig config, BlobStore adapters,
-           ContributionStore contributions, NodeRecords records)
+Node::Node(NodeOptions options, UniqueFd lock, KeyRing keys, ModelConfig config, Stores stores)
     : options_(std::move(options)),
       lock_(std::move(lock)),
       keys_(std::move(keys)),
       config_(std::move(config)),
-      adapters_(std::move(adapters)),
-      contributions_(std::move(contributions)),
-      records_(std::move(records)),
+      adapters_(std::move(stores.adapters)),
+      contributions_(std::move(stores.contributions)),
+      records_(std::move(stores.records)),
+      spent_(std::move(stores.spent)),
+      ledger_(std::move(stores.ledger)),
+      membership_(std::move(stores.membership)),
       learner_({options_.trainer, options_.model, options_.data, kHeldoutShare}) {}
+
+Result<Node::Stores> Node::open_stores(const NodeOptions& options, const KeyRing& keys) {
+  const Path& folder = options.folder;
+  drop_adapters(folder / "adapters");
+  TRY_ASSIGN(BlobStore adapters, BlobStore::open(folder / "adapters"));
+  TRY_ASSIGN(ContributionStore contributions,
+             ContributionStore::open(folder / "contribution", keys.storage));
+  TRY_ASSIGN(NodeRecords records, NodeRecords::open(folder, options.name));
+  TRY_ASSIGN(SpentBases spent, SpentBases::open(folder / "rounds", keys.storage));
+  const Budget budget{options.policy.epsilon_max.value_or(kNoLimit), options.policy.delta};
+  TRY_ASSIGN(LifetimeLedger ledger, LifetimeLedger::open(folder / "privacy.ledger", budget));
+  TRY_ASSIGN(std::optional<Membership> membership, load_membership(folder, keys.identity.open));
+  return Stores{std::move(adapters), std::move(contributions), std::move(records),
+                std::move(spent),    std::move(ledger),        std::move(membership)};
+}
 
 Result<std::unique_ptr<Node>> Node::open(NodeOptions options) {
   const Path folder = options.folder;
@@ -64,16 +82,12 @@ Result<std::unique_ptr<Node>> Node::open(NodeOptions options) {
   TRY_ASSIGN(ModelConfig config, read_config(model));
   TRY(open_text_folder(options.data));
   if (!options.record.empty()) TRY(make_folders(options.record, 0700));
-  drop_adapters(folder / "adapters");
-  TRY_ASSIGN(BlobStore adapters, BlobStore::open(folder / "adapters"));
-  TRY_ASSIGN(ContributionStore contributions,
-             ContributionStore::open(folder / "contribution", keys.storage));
+  if (!options.keep_unmasked) TRY(forget_unmasked(folder / "payload"));
   if (options.name.empty())
     options.name = fmt::format("node-{:08x}", keys.identity.open.id().value >> 32);
-  TRY_ASSIGN(NodeRecords records, NodeRecords::open(folder, options.name));
-  std::unique_ptr<Node> node(new Node(std::move(options), std::move(lock), std::move(keys), config,
-                                      std::move(adapters), std::move(contributions),
-                                      std::move(records)));
+  TRY_ASSIGN(Stores stores, open_stores(options, keys));
+  std::unique_ptr<Node> node(
+      new Node(std::move(options), std::move(lock), std::move(keys), config, std::move(stores)));
   TRY_ASSIGN(node->model_, model_digest(model));
   const PublicIdentity& coordinator = node->options_.coordinator_id;
   TRY_ASSIGN(node->dealer_, ZeromqDealer::connect(node->options_.coordinator, node->keys_.identity,
@@ -112,6 +126,10 @@ Result<void> Node::turn(int stop) {
   TRY_ASSIGN(std::vector<JobDone> done, learner_.poll(now));
   for (JobDone& each : done) TRY(job_done(std::move(each), now));
   TRY(feed(session::Tick{now}, now));
+  if (round_) {
+    TRY(round_->feed(exchange::Tick{now}, now));
+    TRY(after_round_event(now));
+  }
   TRY(go_on_ending(now));
   link_->flush(now);
   look_after_line(now);
@@ -138,6 +156,9 @@ void Node::look_after_line(Instant now) {
   heard_at_ = now;
   link_->forget_sequence();
   if (auto fed = feed(session::Connected{now}, now); !fed) log::error("{}", fed.error().what);
+  if (!round_) return;
+  if (auto fed = round_->feed(exchange::Reconnected{now}, now); !fed)
+    log::error("{}", fed.error().what);
 }
 
 void Node::write_status(Instant now) {
@@ -147,6 +168,11 @@ void Node::write_status(Instant now) {
   auto or_null = [](const std::optional<double>& value) {
     return value ? Json(*value) : Json(nullptr);
   };
+  Json masked = nullptr;
+  if (round_)
+    masked = {{"round", round_->exchange().terms.round.value},
+              {"phase", std::string(exchange::name_of(round_->exchange().phase))},
+              {"sid", short_hex(round_->sid())}};
   const Json status = {
       {"name", records_.name()},
       {"id", fmt::format("{:016x}", keys_.identity.open.id().value)},
@@ -164,6 +190,7 @@ void Node::write_status(Instant now) {
       {"train_loss", or_null(memory_.train_loss)},
       {"bytes_up", link_->bytes_up()},
       {"bytes_down", link_->bytes_down()},
+      {"masked_round", masked},
       {"problem", problem_}};
   if (auto written = records_.write_status(status); !written)
     log::error("{}", written.error().what);

@@ -13,7 +13,12 @@
 #include "edge_node/contribution_store.h"
 #include "edge_node/coordinator_link.h"
 #include "edge_node/learner.h"
+#include "edge_node/lifetime_ledger.h"
+#include "edge_node/masked_round.h"
+#include "edge_node/membership.h"
 #include "edge_node/node_records.h"
+#include "edge_node/payload.h"
+#include "edge_node/policy.h"
 #include "edge_node/session.h"
 #include "storage/blob_store.h"
 #include "transport/zeromq_dealer.h"
@@ -26,7 +31,8 @@ struct NodeOptions {
   PublicIdentity coordinator_id;  // pinned
   std::string name;
   TrainerOptions trainer;
-  std::uint32_t weight_max = 1;   // this node's own cap on its weight in a sum
+  NodePolicy policy;              // what this node gives (docs/node-policy.md)
+  bool keep_unmasked = false;     // keep the words under the masks of the last round, sealed
   std::uint64_t eval_tokens = 0;  // of the held-out text, for every evaluation; 0 is all
   bool baseline = false;          // after a campaign, also train at home alone, to compare
   bool exit_when_finished = false;
@@ -66,8 +72,22 @@ class Node {
     std::optional<double> local_only;
   };
 
-  Node(NodeOptions options, UniqueFd lock, KeyRing keys, ModelConfig config, BlobStore adapters,
-       ContributionStore contributions, NodeRecords records);
+  struct Stores {
+    BlobStore adapters;
+    ContributionStore contributions;
+    NodeRecords records;
+    SpentBases spent;
+    LifetimeLedger ledger;
+    std::optional<Membership> membership;
+  };
+  struct Admitted {  // a masked round that policy, budget and the spent bases allow
+    Digest sid{};
+    Descriptor descriptor;
+    Digest supplied{};
+  };
+
+  Node(NodeOptions options, UniqueFd lock, KeyRing keys, ModelConfig config, Stores stores);
+  static Result<Stores> open_stores(const NodeOptions& options, const KeyRing& keys);
   Result<void> turn(int stop);
   Result<void> take_messages(Instant now);
   void look_after_line(Instant now);
@@ -87,6 +107,27 @@ class Node {
   Result<void> arrived(const Digest& blob, Instant now);
   void save_memory(Instant now);
 
+  // driver_masked.cpp
+  Result<void> on(const MaskedInvite& invite, Instant now);
+  Result<void> on(const RosterPage& page, Instant now);
+  Result<void> on(const Forward& forward, Instant now);
+  Result<void> on(const Survivors& survivors, Instant now);
+  Result<void> on(const Quorum& quorum, Instant now);
+  Result<void> on(const AskAbort& ask, Instant now);
+  Result<void> act(const session::JoinExchange& effect, Instant now);
+  Result<void> act(const session::LeaveExchange& effect, Instant now);
+  std::optional<Refusal> refusal(const Descriptor& descriptor, const MaskedInvite& invite) const;
+  Loaded loaded() const;
+  Result<Charge> charge_for(const Descriptor& descriptor) const;
+  Result<void> decline(const Descriptor& descriptor, const Refusal& refusal, Instant now);
+  MaskedRoundHooks hooks_for(const Admitted& admitted, const session::Contribution& contribution);
+  void keep_payload(const Descriptor& descriptor, ByteView frame, const QuantizedUpdate& unmasked);
+  Result<void> trust_chunk(const Chunk& chunk, Instant now);
+  Result<void> after_round_event(Instant now);  // what it led to, told to the session and to people
+  Result<void> masked_receipt(const Receipt& receipt, Instant now);
+  template <class Message>
+  Result<void> to_round(const Message& message, Instant now);
+
   // driver_session.cpp
   Result<void> feed(session::Event event, Instant now);
   Result<void> act(const session::SendHello& effect, Instant now);
@@ -98,8 +139,6 @@ class Node {
   Result<void> act(const session::SealUpload& effect, Instant now);
   Result<void> act(const session::SendUpload& effect, Instant now);
   Result<void> act(const session::DropContribution& effect, Instant now);
-  Result<void> act(const session::JoinExchange& effect, Instant now);
-  Result<void> act(const session::LeaveExchange& effect, Instant now);
   FinetunePlan finetune_plan(VersionId version) const;
   Result<std::vector<float>> load_adapter(const Digest& digest) const;
   Result<session::Contribution> keep(const session::Base& base, const Finetuned& finetuned);
@@ -122,6 +161,9 @@ class Node {
   BlobStore adapters_;
   ContributionStore contributions_;
   NodeRecords records_;
+  SpentBases spent_;
+  LifetimeLedger ledger_;
+  std::optional<Membership> membership_;
   Learner learner_;
   std::unique_ptr<ZeromqDealer> dealer_;
   std::unique_ptr<CoordinatorLink> link_;
@@ -135,7 +177,12 @@ class Node {
   std::optional<Download> download_;
   std::optional<Download> last_;  // the campaign's final adapter
   std::map<JobId, Purpose> jobs_;
-  std::deque<Digest> held_;    // in adapters_, oldest first
+  std::deque<Digest> held_;  // in adapters_, oldest first
+  std::optional<Admitted> admitted_;
+  std::unique_ptr<MaskedRound> round_;  // the last one joined
+  bool round_settled_ = true, round_published_ = false;
+  std::optional<Digest> trust_wanted_;
+  Digest declined_{};          // the last sid
   int evaluate_failures_ = 0;  // in a row
   std::optional<Ending> ending_;
   CampaignMemory memory_;

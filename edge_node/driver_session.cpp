@@ -164,7 +164,7 @@ Result<session::Contribution> Node::keep(const session::Base& base, const Finetu
       learner_.text()
           ? learner_.text()->train_tokens / static_cast<std::uint64_t>(plan.training.window)
           : 1;
-  const std::uint64_t cap = std::min(options_.weight_max, plan.grid.weight_max);
+  const std::uint64_t cap = std::min(options_.policy.weight_max, plan.grid.weight_max);
   update.weight = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(windows, 1, cap));
   TRY_ASSIGN(Clipped clipped, clip(std::move(update), plan.clip));
   return contributions_.put(base, clipped.update);
@@ -251,9 +251,6 @@ Result<void> Node::act(const session::SendUpload& effect, Instant now) {
                                  effect.offset, to_bytes(sealed.subspan(effect.offset, count))},
                      now);
 }
-
-Result<void> Node::act(const session::JoinExchange&, Instant) { return {}; }
-Result<void> Node::act(const session::LeaveExchange&, Instant) { return {}; }
 
 Result<void> Node::act(const session::DropContribution& effect, Instant) {
   if (!stored_ || stored_->base.campaign != effect.campaign || stored_->base.version != effect.base)

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "base/exit_code.h"
@@ -14,11 +15,12 @@ namespace freshet {
 namespace {
 
 struct Options {
-  std::string folder, data, model, coordinator, coordinator_id, name, record;
+  std::string folder, data, model, coordinator, coordinator_id, name, record, policy;
   int threads = 1;
-  std::uint32_t weight_max = 1;
+  std::optional<std::uint32_t> weight_max;
   std::uint64_t eval_tokens = 0;
   bool json = false, baseline = false, exit_when_finished = false;
+  bool trust_coordinator = false, keep_unmasked = false;
 };
 
 void print(std::string_view line) {
@@ -30,6 +32,39 @@ Result<int> init(const Options& options) {
   TRY(make_folders(options.folder, 0700));
   TRY_ASSIGN(KeyRing keys, load_or_make_keys(options.folder));
   print(to_text(keys.identity.open));
+  return 0;
+}
+
+// The file that --policy names, else the folder's own, else the defaults; flags on top.
+Result<NodePolicy> policy_of(const Options& options) {
+  const Path own = Path(options.folder) / "policy.toml";
+  std::error_code error;
+  NodePolicy policy;
+  if (!options.policy.empty() || std::filesystem::exists(own, error)) {
+    const Path path = options.policy.empty() ? own : Path(options.policy);
+    TRY_ASSIGN(const std::string toml, read_file(path, limits::kCampaignFileBytesMax));
+    TRY_ASSIGN(policy, parse_policy_file(toml, path.string()));
+  }
+  if (options.weight_max) policy.weight_max = *options.weight_max;
+  const auto& modes = policy.modes;
+  const bool trusts =
+      std::find(modes.begin(), modes.end(), Mode::kTrustedCoordinator) != modes.end();
+  if (options.trust_coordinator && !trusts) policy.modes.push_back(Mode::kTrustedCoordinator);
+  return policy;
+}
+
+Result<int> show_policy(const Options& options) {
+  TRY_ASSIGN(const NodePolicy policy, policy_of(options));
+  std::fputs(to_toml(policy).c_str(), stdout);
+  return 0;
+}
+
+Result<int> show_payload(const Options& options) {
+  const Path folder = Path(options.folder) / "payload";
+  TRY_ASSIGN(const KeyRing keys, load_or_make_keys(options.folder));
+  TRY_ASSIGN(const Payload payload, load_payload(folder, &keys.storage));
+  std::fputs((options.json ? to_text(to_json(payload), 2) + "\n" : to_text(payload)).c_str(),
+             stdout);
   return 0;
 }
 
@@ -46,7 +81,8 @@ Result<int> run(const Options& options) {
   node_options.name = options.name;
   node_options.trainer.threads = options.threads;
   node_options.trainer.nice = 5;  // a person's machine has other things to do
-  node_options.weight_max = options.weight_max;
+  TRY_ASSIGN(node_options.policy, policy_of(options));
+  node_options.keep_unmasked = options.keep_unmasked;
   node_options.eval_tokens = options.eval_tokens;
   node_options.baseline = options.baseline;
   node_options.exit_when_finished = options.exit_when_finished;
@@ -78,7 +114,15 @@ Result<int> status(const Options& options) {
 Result<int> dispatch(const CLI::App& app, const Options& options) {
   TRY(harden_process());
   if (app.got_subcommand("init")) return init(options);
+  if (app.got_subcommand("policy")) return show_policy(options);
+  if (app.got_subcommand("payload")) return show_payload(options);
   return app.got_subcommand("run") ? run(options) : status(options);
+}
+
+void add_policy(CLI::App* verb, Options& options) {
+  verb->add_option("--policy", options.policy,
+                   "What this node gives, docs/node-policy.md; default DIR/policy.toml")
+      ->type_name("FILE");
 }
 
 void add_run(CLI::App* run_verb, Options& options) {
@@ -106,8 +150,12 @@ void add_run(CLI::App* run_verb, Options& options) {
       ->capture_default_str();
   run_verb
       ->add_option("--weight-max", options.weight_max, "The most weight this node takes in a sum")
-      ->check(CLI::Range(1u, limits::kWeightMax))
-      ->capture_default_str();
+      ->check(CLI::Range(1u, limits::kWeightMax));
+  add_policy(run_verb, options);
+  run_verb->add_flag("--trust-coordinator", options.trust_coordinator,
+                     "Take part as well in campaigns whose coordinator opens every update");
+  run_verb->add_flag("--keep-unmasked", options.keep_unmasked,
+                     "Keep the last round's words under the masks, sealed, for `privacy payload`");
   run_verb
       ->add_option("--eval-tokens", options.eval_tokens,
                    "Held-out tokens an evaluation looks at; 0 is all")
@@ -132,13 +180,19 @@ int main_of(int argc, char** argv) {
   CLI::App* run_verb =
       app.add_subcommand("run", "Take part in the coordinator's campaigns until SIGINT or SIGTERM");
   CLI::App* status_verb = app.add_subcommand("status", "Show where the node of a folder is");
-  for (CLI::App* verb : {init_verb, run_verb, status_verb})
+  CLI::App* policy_verb =
+      app.add_subcommand("policy", "Print the policy in force, to keep in DIR/policy.toml");
+  add_policy(policy_verb, options);
+  CLI::App* payload_verb =
+      app.add_subcommand("payload", "Show exactly what left the node in its last masked round");
+  for (CLI::App* verb : {init_verb, run_verb, status_verb, policy_verb, payload_verb})
     verb->add_option("--dir", options.folder,
                      "Folder of the node: keys, contribution, its own records")
         ->required()
         ->type_name("DIR");
   add_run(run_verb, options);
-  status_verb->add_flag("--json", options.json, "One JSON object");
+  for (CLI::App* verb : {status_verb, payload_verb})
+    verb->add_flag("--json", options.json, "One JSON object");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -184,6 +184,7 @@ Result<void> Demo::start_nodes() {
                       "1",
                       "--name",
                       node.text.name,
+                      "--trust-coordinator",
                       "--exit-when-finished",
                       "--baseline",
                       "--record",

@@ -233,6 +233,7 @@ Child World::start_node(int number, const std::string& address, bool baseline) c
     options.coordinator = address;
     options.coordinator_id = must(load_or_make_keys(coordinator())).identity.open;
     options.trainer = toy_trainer();
+    options.policy.modes.push_back(Mode::kTrustedCoordinator);
     options.baseline = baseline;
     options.exit_when_finished = true;
     options.record = node(number) / "sent";
