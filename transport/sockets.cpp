@@ -7,6 +7,7 @@
 #include <charconv>
 #include <vector>
 
+#include "base/check.h"
 #include "base/limits.h"
 
 namespace freshet {
@@ -14,7 +15,6 @@ namespace {
 
 // A draft option: released headers do not name it, the library honours it.
 constexpr int kZapEnforceDomain = 93;
-constexpr std::string_view kZapDomain = "freshet";
 
 // What a CURVE MESSAGE command adds to a frame: its name, a nonce, a tag and a byte of flags (ZeroMQ RFC 26). The
 // bound on sizes is applied to the command.
@@ -76,10 +76,11 @@ Result<void> bound_socket(void* socket, const std::string& address) {
   return {};
 }
 
-Result<void> secure_server(void* socket, const Identity& identity) {
+Result<void> secure_server(void* socket, const Identity& identity, const std::string& domain) {
+  CHECK(!domain.empty(), "a server without a domain lets everybody in");
   TRY(set_option(socket, ZMQ_CURVE_SERVER, 1));
   TRY(set_option(socket, ZMQ_CURVE_SECRETKEY, identity.transport.view()));
-  TRY(set_option(socket, ZMQ_ZAP_DOMAIN, as_bytes(kZapDomain)));
+  TRY(set_option(socket, ZMQ_ZAP_DOMAIN, as_bytes(domain)));
   int enforced = 0;
   std::size_t size = sizeof enforced;
   if (!set_option(socket, kZapEnforceDomain, 1) ||

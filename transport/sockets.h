@@ -28,8 +28,8 @@ Result<Socket> make_socket(void* context, int type);
 Result<void> bound_socket(void* socket, const std::string& address);
 
 // CURVE server that fails closed: the ZAP domain is set and enforced. REQUIRES: a ZapHandler of the
-// same context.
-Result<void> secure_server(void* socket, const Identity& identity);
+// same context, and a domain that is not empty.
+Result<void> secure_server(void* socket, const Identity& identity, const std::string& domain);
 Result<void> secure_client(void* socket, const Identity& identity, const TransportPublic& server);
 
 // kBadInput unless `address` is tcp://HOST:PORT.

@@ -38,18 +38,18 @@ std::optional<TransportPublic> key_of(const std::vector<zmq::message_t>& request
 
 struct ZapHandler::State {
   Socket socket;
-  ZeromqRouter::Admits admits;
+  ZeromqRouter::Handshake admits;
   UniqueFd stop;
   std::thread thread;
 
   void run();
   void answer();
-  bool admitted(const TransportPublic& key) const;
+  bool admitted(const TransportPublic& key, std::string_view address) const;
 };
 
-bool ZapHandler::State::admitted(const TransportPublic& key) const {
+bool ZapHandler::State::admitted(const TransportPublic& key, std::string_view address) const {
   try {
-    return admits(key);
+    return admits(key, address);
   } catch (const std::exception& error) {
     log::error("a node is refused because its key could not be looked up: {}", error.what());
     return false;
@@ -66,11 +66,12 @@ void ZapHandler::State::answer() {
   }
   if (request.size() <= kRequestId) return;
   const std::optional<TransportPublic> key = key_of(request);
-  const bool in = key && admitted(*key);
+  const std::string_view address =
+      request.size() > kAddress ? request[kAddress].to_string_view() : "?";
+  const bool in = key && admitted(*key, address);
   if (!in)
     log::warning(
-        "refused a connection from {}: {}",
-        request.size() > kAddress ? request[kAddress].to_string_view() : "?",
+        "refused a connection from {}: {}", address,
         key ? "transport key " + short_hex(key->bytes) + " is not listed" : "no CURVE key");
   const std::string user_id = in ? to_hex(key->bytes) : std::string();
   const std::string_view parts[] = {"1.0",
@@ -101,7 +102,8 @@ void ZapHandler::State::run() {
   socket.reset();
 }
 
-Result<std::unique_ptr<ZapHandler>> ZapHandler::start(void* context, ZeromqRouter::Admits admits) {
+Result<std::unique_ptr<ZapHandler>> ZapHandler::start(void* context,
+                                                      ZeromqRouter::Handshake admits) {
   auto state = std::make_unique<State>();
   state->admits = std::move(admits);
   state->stop = UniqueFd(::eventfd(0, EFD_CLOEXEC));

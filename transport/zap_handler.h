@@ -13,7 +13,7 @@ class ZapHandler {
  public:
   // `context` is a libzmq context that outlives the handler; one handler a context. Start it before
   // any bind.
-  static Result<std::unique_ptr<ZapHandler>> start(void* context, ZeromqRouter::Admits admits);
+  static Result<std::unique_ptr<ZapHandler>> start(void* context, ZeromqRouter::Handshake admits);
   ~ZapHandler();  // stops the thread
 
  private:

@@ -115,17 +115,21 @@ Result<std::optional<Inbound>> ZeromqRouter::State::receive_one(bool& more_waiti
 }
 
 Result<std::unique_ptr<ZeromqRouter>> ZeromqRouter::bind(const std::string& address,
-                                                         const Identity& identity, Admits admits) {
+                                                         const Identity& identity, Door door) {
   TRY(check_address(address));
   raise_descriptor_limit();
   auto state = std::make_unique<State>();
-  state->admits = std::move(admits);
+  state->admits = std::move(door.admits);
+  if (!door.handshake)
+    door.handshake = [admits = state->admits](const TransportPublic& key, std::string_view) {
+      return admits(key);
+    };
   TRY_ASSIGN(state->context, make_context(kIoThreads));
-  TRY_ASSIGN(state->zap, ZapHandler::start(state->context.get(), state->admits));
+  TRY_ASSIGN(state->zap, ZapHandler::start(state->context.get(), std::move(door.handshake)));
   TRY_ASSIGN(state->socket, make_socket(state->context.get(), ZMQ_ROUTER));
   void* socket = state->socket.get();
   TRY(bound_socket(socket, address));
-  TRY(secure_server(socket, identity));
+  TRY(secure_server(socket, identity, door.domain));
   TRY(set_option(socket, ZMQ_ROUTER_MANDATORY, 1));
   TRY(set_option(socket, ZMQ_ROUTER_HANDOVER, 0));
   TRY(set_option(socket, ZMQ_BACKLOG, limits::kConnectionsWaitingMax));
@@ -140,6 +144,8 @@ Result<std::unique_ptr<ZeromqRouter>> ZeromqRouter::bind(const std::string& addr
 
 ZeromqRouter::ZeromqRouter(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ZeromqRouter::~ZeromqRouter() = default;
+
+void ZeromqRouter::forget(const TransportPublic& key) { state_->routing_ids.erase(key); }
 
 std::string ZeromqRouter::address() const { return state_->address; }
 

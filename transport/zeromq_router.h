@@ -17,13 +17,27 @@ class ZeromqRouter final : public Transport {
   // Asked at every handshake and again for every message, so that a revoked key is out at once.
   using Admits = std::function<bool(const TransportPublic&)>;  // called on two threads
 
+  // May this key of that address open a connection? Asked on another thread, before Admits.
+  using Handshake = std::function<bool(const TransportPublic&, std::string_view address)>;
+
+  struct Door {
+    Admits admits;
+    Handshake handshake;             // empty: as `admits` says
+    std::string domain = "freshet";  // of ZAP: what strangers may enter is another one
+  };
+
   // `address`: "tcp://127.0.0.1:0" binds any free port. kUnavailable: port in use (says which and
   // what to do).
   static Result<std::unique_ptr<ZeromqRouter>> bind(const std::string& address,
-                                                    const Identity& identity, Admits admits);
+                                                    const Identity& identity, Door door);
+  static Result<std::unique_ptr<ZeromqRouter>> bind(const std::string& address,
+                                                    const Identity& identity, Admits admits) {
+    return bind(address, identity, Door{std::move(admits), {}});
+  }
   ~ZeromqRouter() override;
 
-  std::string address() const;  // with the real port
+  void forget(const TransportPublic& key);  // who will not be spoken to any more
+  std::string address() const;              // with the real port
   Result<void> send(const TransportPublic& to, ByteView frame) override;
   Result<std::optional<Inbound>> receive() override;
   Result<void> wait(std::span<const int> also, int timeout_ms) override;

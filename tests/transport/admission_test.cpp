@@ -58,11 +58,16 @@ class Admission : public testing::Test {
   void SetUp() override {
     allow_.add(node_.open.transport);
     context_ = make_context(1).value();
-    zap_ = ZapHandler::start(context_.get(), allow_.admits()).value();
+    zap_ = ZapHandler::start(context_.get(), door()).value();
     socket_ = make_socket(context_.get(), ZMQ_ROUTER).value();
     ASSERT_TRUE(bound_socket(socket_.get(), kAnyPort));
-    ASSERT_TRUE(secure_server(socket_.get(), coordinator_));
+    ASSERT_TRUE(secure_server(socket_.get(), coordinator_, "freshet"));
     address_ = bind_anywhere(socket_.get());
+  }
+  ZeromqRouter::Handshake door() const {
+    return [admits = allow_.admits()](const TransportPublic& key, std::string_view) {
+      return admits(key);
+    };
   }
   Outcome outcome_of(const Identity& identity) {
     return PlainClient(address_, Mechanism::kCurve, identity, coordinator_.open.transport)
@@ -104,14 +109,14 @@ TEST_F(Admission, IsForNobodyOnceTheHandlerIsDead) {
 
 TEST_F(Admission, IsForNobodyWhenTheLookUpThrows) {
   zap_.reset();
-  zap_ = ZapHandler::start(context_.get(), [](const TransportPublic&) -> bool {
+  zap_ = ZapHandler::start(context_.get(), [](const TransportPublic&, std::string_view) -> bool {
            throw std::runtime_error("no list");
          }).value();
   EXPECT_EQ(outcome_of(node_), Outcome::kRefused);
 }
 
 TEST_F(Admission, AllowsOneHandlerAContext) {
-  EXPECT_FALSE(ZapHandler::start(context_.get(), allow_.admits()));
+  EXPECT_FALSE(ZapHandler::start(context_.get(), door()));
 }
 
 class Router : public testing::Test {
