@@ -46,8 +46,7 @@ std::optional<Refusal> Node::refusal(const Descriptor& descriptor,
                                      const MaskedInvite& invite) const {
   if (!membership_)
     return Refusal{Declined::kFailed,
-                   "this node has no certificate: join with: freshet node join TOKEN --dir " +
-                       options_.folder.string()};
+                   "this node has no certificate: " + how_to_join(options_.folder)};
   if (auto refusal = refusal_of(options_.policy, descriptor, loaded())) return refusal;
   if (descriptor.trust < membership_->trust.serial())
     return Refusal{Declined::kTrust,

@@ -45,6 +45,9 @@ Result<Layout> Node::check(const Announce& announce) const {
   TRY(validate(plan));
   if (const auto refusal = refusal_of(options_.policy, plan))
     return fail(Code::kRefused, refusal->why);
+  if (plan.mode == Mode::kMasked && !membership_)
+    return fail(Code::kRefused,
+                "a masked round takes a certificate: " + how_to_join(options_.folder));
   if (plan.model != model_)
     return fail(Code::kBadInput,
                 fmt::format("it trains model {}, this node holds {} ({}): start the node with "

@@ -6,7 +6,6 @@ namespace freshet {
 namespace {
 
 constexpr std::size_t kRootTextBytesMax = 128;
-constexpr std::string_view kJoin = ": join with: freshet node join TOKEN --dir DIR";
 
 Path certificate_file(const Path& folder) { return folder / "certificate.bin"; }
 Path trust_file(const Path& folder) { return folder / "trust.bin"; }
@@ -26,6 +25,10 @@ Result<SigningPublic> read_root(const Path& path) {
 }
 
 }  // namespace
+
+std::string how_to_join(const Path& folder) {
+  return "join with: freshet node join TOKEN --dir " + folder.string();
+}
 
 // The certificate comes last: a crash before it leaves a node that has not joined.
 Result<void> save_membership(const Path& folder, const SigningPublic& root, ByteView certificate,
@@ -49,7 +52,7 @@ Result<std::optional<Membership>> load_membership(const Path& folder, const Publ
   if (!mine) return fail_in(certificate_file(folder).string(), mine.error());
   if (!(mine->keys == own))
     return fail(Code::kRefused, certificate_file(folder).string() +
-                                    " is of other keys than this node's" + std::string(kJoin));
+                                    " is of other keys than this node's: " + how_to_join(folder));
   return std::optional<Membership>(std::move(membership));
 }
 

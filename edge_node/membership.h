@@ -23,6 +23,7 @@ Result<void> save_membership(const Path& folder, const SigningPublic& root, Byte
 // may be on its way, and every roster checks them. kRefused where the certificate is not this
 // identity's.
 Result<std::optional<Membership>> load_membership(const Path& folder, const PublicIdentity& own);
+std::string how_to_join(const Path& folder);  // "join with: ..."
 // Takes a bundle that is newer, durably; false where it is not newer. Errors of open_trust().
 Result<bool> renew_trust(Membership& membership, const Path& folder, ByteView bundle);
 
