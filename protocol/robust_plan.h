@@ -1,0 +1,24 @@
+#pragma once
+// [robust] of a campaign file: what the coordinator does against poisoned updates beyond the clip.
+// Its own business: nodes need not agree on it, and it is no part of the plan's digest.
+
+#include <string>
+
+#include "aggregation/robust/rule.h"
+#include "protocol/plan.h"
+
+namespace freshet {
+
+struct RobustPlan {
+  RobustRule rule = Mean{};
+  std::string public_text;  // folder; a version that reads its held-out part worse is not
+                            // published. Empty: no gate
+  double margin = 0.05;     // bits per byte that it may be worse
+  bool operator==(const RobustPlan&) const = default;
+};
+
+// kBadInput, by name: a rule over single updates in a mode that hides them, with weights above 1,
+// with fewer survivors than it needs, or with a larger cohort than it can take.
+Result<void> validate(const RobustPlan& robust, const CampaignPlan& plan);
+
+}  // namespace freshet
