@@ -39,7 +39,9 @@ void draw_scalar(const FillSecret& fill, Key out) {
   sodium_memzero(wide.data(), wide.size());
 }
 
-Seams default_seams() {
+}  // namespace
+
+Seams usual_seams() {
   return {random_bytes,
           [](KeyView secret, const MaskPublic&, const MaskPublic& theirs, Key shared) {
             return agree_on_mask(secret, theirs, shared);
@@ -48,8 +50,6 @@ Seams default_seams() {
             return agree_on_cipher(scalar, theirs, shared);
           }};
 }
-
-}  // namespace
 
 struct RoundKeys::State {
   Seams seams;
@@ -100,7 +100,7 @@ const Advert& RoundKeys::advert() const { return state_->advert; }
 bool RoundKeys::has_masked() const { return state_->masked; }
 bool RoundKeys::has_revealed() const { return state_->revealed; }
 
-RoundKeys RoundKeys::make() { return make_with(default_seams()); }
+RoundKeys RoundKeys::make() { return make_with(usual_seams()); }
 
 RoundKeys RoundKeys::make_with(Seams seams) {
   auto state = std::make_unique<State>();

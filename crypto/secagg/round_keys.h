@@ -20,6 +20,8 @@ struct Seams {
       agree_on_cipher;
 };
 
+Seams usual_seams();
+
 class RoundKeys {
  public:
   static RoundKeys make();

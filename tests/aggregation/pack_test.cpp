@@ -45,6 +45,21 @@ TEST(Pack, UnpackRefusesPaddingBits) {
   EXPECT_TRUE(unpack(packed, 3, 17));
 }
 
+TEST(Pack, AddsWordsWithoutACopyOfThem) {
+  Rng rng(12);
+  for (int bits = 1; bits <= 32; ++bits)
+    for (std::size_t count : {0, 1, 2, 7, 8, 9, 100}) {
+      std::vector<std::uint32_t> sum(count), expected(count), words(count);
+      for (std::size_t i = 0; i < count; ++i) {
+        sum[i] = rng.next_u32() >> (32 - bits);
+        words[i] = rng.next_u32() >> (32 - bits);
+        expected[i] = (sum[i] + words[i]) & (~std::uint32_t{0} >> (32 - bits));
+      }
+      ASSERT_TRUE(add_packed_words(sum, pack(words, bits), bits));
+      EXPECT_EQ(sum, expected) << bits << " bits, " << count << " words";
+    }
+}
+
 TEST(PackDeath, AWordThatDoesNotFitIsABug) {
   EXPECT_DEATH(pack(std::vector<std::uint32_t>{8}, 3), "more than 3 bits");
 }

@@ -149,6 +149,21 @@ TEST_F(KeyFile, IsOneIdentityForManyStartsAtOnce) {
     EXPECT_EQ(keys.substr(0, 32), keys.substr(32 * static_cast<std::size_t>(i), 32));
 }
 
+TEST_F(KeyFile, RotatesToTheSameNextKeysHoweverOftenItIsCutOff) {
+  const KeyRing before = load_or_make_keys(folder_).value();
+  const KeyRing next = prepare_next_keys(folder_).value();
+  EXPECT_NE(next.identity.open.signing, before.identity.open.signing);
+  EXPECT_NE(next.identity.open.transport, before.identity.open.transport);
+  EXPECT_NE(next.identity.open.sealing, before.identity.open.sealing);
+  EXPECT_EQ(prepare_next_keys(folder_).value().identity.open, next.identity.open);
+  EXPECT_EQ(load_or_make_keys(folder_).value().identity.open, before.identity.open);
+  ASSERT_TRUE(use_next_keys(folder_));
+  const KeyRing after = load_or_make_keys(folder_).value();
+  EXPECT_EQ(after.identity.open, next.identity.open);
+  EXPECT_EQ(to_bytes(after.storage.view()), to_bytes(before.storage.view()));
+  EXPECT_FALSE(use_next_keys(folder_)) << "there is no next one any more";
+}
+
 TEST_F(KeyFile, IsRefusedWhereTheFolderCannotBeMade) {
   ASSERT_TRUE(write_file_durably(temp_ / "file", {}, 0600));
   EXPECT_FALSE(load_or_make_keys(temp_ / "file"));
