@@ -24,6 +24,11 @@ Run a fleet:
   campaign watch       Follow a campaign to its end
   campaign stop        End a campaign; what it published stays
 
+See what privacy costs:
+  privacy ledger       What was spent of a privacy budget, charge by charge
+  privacy epsilon      What noise costs, or how much of it a budget asks for
+  privacy payload      What left a node in its last masked round, word by word
+
 Work with models:
   model info           What a model is, its files checked against each other
   model finetune       Train a LoRA adapter on a text, in the memory that is there
@@ -65,6 +70,24 @@ Examples:
   freshet simulate protocol --seed 1 --seeds 1000 --nodes 100
 
 freshet simulate WHAT --help shows all options.
+)";
+}
+
+std::string_view privacy_help() {
+  return R"(Usage:
+  freshet privacy WHAT [OPTIONS]
+
+  ledger      What a campaign or a node has spent of its privacy budget, charge by charge
+  epsilon     What noise costs, or how much a budget asks for
+  payload     What left a node in its last masked round, and how far from random it looks
+
+Examples:
+  freshet privacy ledger node/privacy.ledger --json
+  freshet privacy epsilon --multiplier 1.2 --rate 0.01 --rounds 500 --delta 1e-6
+  freshet privacy epsilon --epsilon 8 --rounds 20
+  freshet privacy payload --dir node
+
+freshet privacy WHAT --help shows all options.
 )";
 }
 

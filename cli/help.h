@@ -1,5 +1,6 @@
 #pragma once
-// The texts of `freshet --help`, `freshet simulate --help` and `freshet --version`.
+// The texts of `freshet --help`, `freshet simulate --help`, `freshet privacy --help` and `freshet
+// --version`.
 
 #include <string_view>
 
@@ -7,6 +8,7 @@ namespace freshet {
 
 std::string_view main_help();
 std::string_view simulate_help();
+std::string_view privacy_help();
 std::string_view version_line();
 
 }  // namespace freshet

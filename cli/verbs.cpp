@@ -13,7 +13,8 @@ struct Verb {
   std::string_view before;  // what stands before the other arguments
 };
 
-// What the trainer leaves to LibTorch: all weights of a model trained, and other devices than the processor.
+// What the trainer leaves to LibTorch: all weights of a model trained, and other devices than the
+// processor.
 bool needs_torch(std::span<const std::string> words) {
   if (words.size() < 2 || words[0] != "model") return false;
   if (words[1] == "pretrain") return true;
@@ -30,6 +31,9 @@ constexpr Verb kVerbs[] = {
     {"campaign", "", "freshet-coordinator", "campaign"},
     {"node", "", "freshet-node", ""},
     {"model", "", "freshet-trainer", "model"},
+    {"privacy", "ledger", "freshet-privacy", "ledger"},
+    {"privacy", "epsilon", "freshet-privacy", "epsilon"},
+    {"privacy", "payload", "freshet-node", "payload"},
     {"simulate", "learning", "freshet-trainer", "simulate-learning"},
     {"simulate", "protocol", "freshet-sim", ""},
 };
@@ -60,8 +64,13 @@ Misuse unknown(std::string_view typed, std::string_view what,
   return {text};
 }
 
-Decision simulate_without_second() {
-  return Misuse{"freshet: say what to simulate.\n\n" + std::string(simulate_help())};
+// Of a verb that needs a second word.
+std::string_view help_of(std::string_view first) {
+  return first == "privacy" ? privacy_help() : simulate_help();
+}
+
+Decision without_second(const std::string& first) {
+  return Misuse{"freshet: " + first + " what?\n\n" + std::string(help_of(first))};
 }
 
 }  // namespace
@@ -97,8 +106,8 @@ Decision decide(std::span<const std::string> words) {
     if (verb.name != first) continue;
     std::size_t used = 1;
     if (!verb.second.empty()) {
-      if (words.size() == 1) return simulate_without_second();
-      if (is_help(words[1])) return Show{std::string(simulate_help())};
+      if (words.size() == 1) return without_second(first);
+      if (is_help(words[1])) return Show{std::string(help_of(first))};
       seconds.push_back(verb.second);
       if (words[1] != verb.second) continue;
       used = 2;
@@ -109,7 +118,8 @@ Decision decide(std::span<const std::string> words) {
                              words.begin() + static_cast<std::ptrdiff_t>(used), words.end());
     return execute;
   }
-  if (!seconds.empty()) return unknown(words[1], "simulation", seconds);
+  if (!seconds.empty())
+    return unknown(words[1], first == "privacy" ? "privacy verb" : "simulation", seconds);
   if (!first.empty() && first.front() == '-')
     return Misuse{"freshet: unknown option " + first + ". See freshet --help.\n"};
   return unknown(first, "freshet verb", names);

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "coordinator/refactoring.h"
 #include "crypto/digest.h"
 
 namespace freshet {
@@ -118,6 +119,7 @@ Result<Sum> add_and_step(Blobs blobs, const RoundShape& shape, const Identity& c
   TRY_ASSIGN(std::vector<float> adapter,
              load_floats(blobs.adapters, sum.adapter, shape.whole.size));
   scatter_add(shape.whole, shape.phase, stepped.delta, adapter);
+  if (refactors(shape.plan.method)) refactor_modules(shape.whole, adapter);
   TRY(save_moments(sum, book));
   TRY_ASSIGN(made.adapter, store_floats(blobs.adapters, adapter));
   return made;

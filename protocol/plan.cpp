@@ -122,6 +122,11 @@ Result<void> check_privacy(const CampaignPlan& plan) {
         Code::kBadInput,
         "[privacy] sampling_rate and clip_quantile must be in (0, 1], clip_rate in (0, 10]");
   TRY(within<std::uint32_t>("[privacy] honest_min", privacy.honest_min, 1, cohort_max));
+  if (privacy.on && privacy.honest_min > plan.masking.honest_min)
+    return fail(Code::kBadInput,
+                fmt::format("[privacy] honest_min is {}: the noise would be short where a round is "
+                            "opened with the {} of [masking] honest_min; make that as large",
+                            privacy.honest_min, plan.masking.honest_min));
   if (privacy.on && plan.mode != Mode::kMasked)
     return fail(Code::kBadInput,
                 "[privacy] needs mode = \"masked\": the nodes make the noise, and "
@@ -205,6 +210,10 @@ Result<void> validate(const CampaignPlan& plan) {
   TRY(check(plan.lora));
   TRY(check(plan.training));
   TRY(check_update(plan));
+  if (refactors(plan.method) && !std::holds_alternative<Sgd>(plan.rule))
+    return fail(Code::kBadInput, fmt::format("[campaign] rule is {}: method {} turns the factors "
+                                             "after each round, so moments mean nothing; use sgd",
+                                             name_of(plan.rule), name_of(plan.method)));
   TRY(check_masking(plan));
   return check_privacy(plan);
 }

@@ -60,4 +60,8 @@ std::size_t words_of(const NoisePlan& plan, std::size_t entries);
 // keeps to this (Kairouz et al. 2021, proposition 26, with beta = e^-1/2).
 double rounded_norm(double clip, std::size_t entries);
 
+// What one node can change: its rounded update against a contribution of nothing, which is half a
+// grid unit off in every entry, since zero lies between two points of the grid.
+double sensitivity_of(double clip, std::size_t entries);
+
 }  // namespace freshet

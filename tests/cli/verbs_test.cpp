@@ -32,6 +32,8 @@ TEST(Verbs, GoToTheProgramThatDoesThem) {
       {{"model", "finetune", "m", "--device", "cpu"}, "freshet-trainer", {"model", "finetune", "m", "--device", "cpu"}},
       {{"simulate", "protocol", "--seed", "1"}, "freshet-sim", {"--seed", "1"}},
       {{"simulate", "learning", "--help"}, "freshet-trainer", {"simulate-learning", "--help"}},
+      {{"privacy", "ledger", "f", "--json"}, "freshet-privacy", {"ledger", "f", "--json"}},
+      {{"privacy", "epsilon"}, "freshet-privacy", {"epsilon"}},
       {{"help", "campaign", "submit"}, "freshet-coordinator", {"campaign", "submit", "--help"}},
       {{"help", "simulate", "protocol"}, "freshet-sim", {"--help"}},
   };
@@ -52,6 +54,8 @@ TEST(Verbs, MistypedOnesNameTheNearest) {
   EXPECT_EQ(std::get<Misuse>(typed({"xyzzy"})).text.find("most similar"), std::string::npos);
   EXPECT_NE(std::get<Misuse>(typed({"--quick"})).text.find("unknown option --quick"),
             std::string::npos);
+  EXPECT_NE(std::get<Misuse>(typed({"privacy", "leger"})).text.find("    ledger\n"), std::string::npos);
+  EXPECT_NE(std::get<Misuse>(typed({"privacy"})).text.find("budget"), std::string::npos);
   EXPECT_TRUE(std::holds_alternative<Misuse>(typed({"simulate"})));
   EXPECT_TRUE(std::holds_alternative<Misuse>(typed({})));
   EXPECT_TRUE(std::holds_alternative<Misuse>(typed({""})));
@@ -60,6 +64,7 @@ TEST(Verbs, MistypedOnesNameTheNearest) {
 TEST(Verbs, HelpIsShownWhereItIsAskedFor) {
   EXPECT_EQ(std::get<Show>(typed({"--help"})).text, std::get<Show>(typed({"help"})).text);
   EXPECT_NE(std::get<Show>(typed({"simulate", "--help"})).text.find("protocol"), std::string::npos);
+  EXPECT_NE(std::get<Show>(typed({"privacy", "--help"})).text.find("ledger"), std::string::npos);
   EXPECT_EQ(std::get<Show>(typed({"--version"})).text.substr(0, 8), "freshet ");
 }
 

@@ -22,7 +22,7 @@ warnings.filterwarnings("ignore")
 
 from checks import BIN, OUT, Checks                                                          # noqa: E402
 
-PARTS = ("models", "chats", "tokenizer_ids", "gguf_tensors", "real", "current_torch")
+PARTS = ("models", "chats", "tokenizer_ids", "gguf_tensors", "real", "current_torch", "accounting")
 PACKAGES = ("torch", "transformers", "peft", "safetensors", "tokenizers", "gguf")
 
 
