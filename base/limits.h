@@ -56,6 +56,7 @@ inline constexpr std::size_t kKnownNodesMax = 100'000;       // that one campaig
 inline constexpr std::int64_t kGatherMs = 7LL * 24 * 3'600'000;  // no cohort for so long: the campaign fails
 inline constexpr std::int64_t kRetryMs = 2'000, kRetryMsMax = 60'000;  // back-off doubles from the first to the second
 inline constexpr std::uint32_t kTrainingFailuresMax = 5;     // in a row, from one version: the node gives it up
+inline constexpr std::int64_t kSpentMs = 60'000;             // for others, where nodes cannot contribute any more
 inline constexpr std::size_t kReasonBytesMax = 1024;         // why a round or campaign ended
 
 // operator's interface and the coordinator's own files
@@ -70,6 +71,9 @@ inline constexpr std::uint32_t kUploadTriesMax = 3;                // different 
 inline constexpr int kFramesPerTurn = 256;                         // taken from the transport before time is looked at
 inline constexpr std::size_t kCampaignsMax = 1000;                 // in one coordinator's folder
 
+// a node's daemon, which moves vectors and computes nothing large
+inline constexpr std::uint64_t kNodeOpenFilesMax = 1024, kNodeMemoryBytesMax = 16 * kGiB;
+
 // authority, certificates, joining
 inline constexpr std::size_t kRevocationsMax = 16'384;               // in one list
 inline constexpr std::size_t kIssuersMax = 8;                        // that one root has at a time
@@ -81,6 +85,7 @@ inline constexpr std::size_t kCertificatesMax = 100'000;             // of one a
 inline constexpr std::size_t kCertificatesPerPage = 512;             // of an authority's directory
 inline constexpr int kJoinsPerSecond = 20, kJoinsAtOnce = 100;       // requests of strangers that an authority looks at
 inline constexpr int kHandshakesPerSecond = 20, kHandshakesAtOnce = 100;  // connections of one address
+inline constexpr std::size_t kRequestBytesMax = kKiB;                // of what a stranger may send to an authority
 inline constexpr std::size_t kAddressesMax = 4096;                   // whose handshakes are counted at a time
 
 // masked rounds

@@ -20,8 +20,9 @@ namespace freshet {
 struct TrainerOptions {
   Path binary;  // empty: freshet-trainer beside the running binary
   std::vector<std::string> arguments{"serve"};
-  int threads = 1;  // OpenMP's and OpenBLAS's, set in the trainer's environment
-  int nice = 0;     // added to this process's own: [0, 19]
+  int threads = 1;                     // OpenMP's and OpenBLAS's, set in the trainer's environment
+  int nice = 0;                        // added to this process's own: [0, 19]
+  std::uint64_t memory_bytes_max = 0;  // that it writes to; mapped files do not count; 0: no limit
 };
 
 class TrainerProcess {

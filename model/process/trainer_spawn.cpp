@@ -81,6 +81,7 @@ struct Launch {
   pid_t parent;
   int socket, null, report;  // report: gets errno if the program cannot be started
   int nice;
+  std::uint64_t memory_bytes_max;
 };
 
 void adjust_limits(const Launch& launch) {
@@ -90,6 +91,13 @@ void adjust_limits(const Launch& launch) {
   if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
     files.rlim_cur = files.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &files);
+  }
+  rlimit memory{};  // the daemon's own is not the trainer's
+  if (::getrlimit(RLIMIT_DATA, &memory) == 0) {
+    if (launch.memory_bytes_max != 0)
+      memory.rlim_max = std::min<rlim_t>(memory.rlim_max, launch.memory_bytes_max);
+    memory.rlim_cur = memory.rlim_max;
+    ::setrlimit(RLIMIT_DATA, &memory);
   }
   const int score = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (score >= 0) [[maybe_unused]]
@@ -195,8 +203,9 @@ Result<SpawnedTrainer> spawn_trainer(const TrainerOptions& options) {
   if (!null) return tl::unexpected(errno_error("cannot open", "/dev/null"));
   TRY_ASSIGN(null, moved_up(std::move(null)));
 
-  const Launch launch{binary.c_str(),      argv.data(), envp.data(),         ::getpid(),
-                      socket.childs.get(), null.get(),  report.childs.get(), options.nice};
+  const Launch launch{binary.c_str(),      argv.data(),         envp.data(),
+                      ::getpid(),          socket.childs.get(), null.get(),
+                      report.childs.get(), options.nice,        options.memory_bytes_max};
   const pid_t pid = ::fork();
   if (pid < 0) {
     Error error = errno_error("cannot start the trainer", binary);

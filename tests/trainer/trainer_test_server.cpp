@@ -41,6 +41,9 @@ std::string facts() {
   text += "core=" + std::to_string(core.rlim_cur) + " death=" + std::to_string(on_death);
   text += " own_group=" + std::to_string(::getpgid(0) == ::getpid());
   text += " term_blocked=" + std::to_string(sigismember(&blocked, SIGTERM));
+  rlimit data{};
+  ::getrlimit(RLIMIT_DATA, &data);
+  if (data.rlim_max != RLIM_INFINITY) text += " data=" + std::to_string(data.rlim_cur >> 20);
   return text + " nice=" + std::to_string(::getpriority(PRIO_PROCESS, 0));
 }
 
