@@ -17,7 +17,8 @@ constexpr std::int64_t kNoAnswerMs = 10'000, kNoAnswerAgainMs = 60'000;
 constexpr std::int64_t kStatusMs = 500;
 constexpr double kHeldoutShare = 0.1;
 constexpr int kFirstWindow = 128;  // until a campaign says another one
-constexpr double kNoLimit = 1e9;   // epsilon of a lifetime, where the policy names none
+constexpr std::int64_t kAskAuthorityMs = 60'000;
+constexpr double kNoLimit = 1e9;  // epsilon of a lifetime, where the policy names none
 
 bool readable(int fd) {
   pollfd poll_fd{fd, POLLIN, 0};
@@ -55,7 +56,7 @@ Node::Node(NodeOptions options, UniqueFd lock, KeyRing keys, ModelConfig config,
       records_(std::move(stores.records)),
       spent_(std::move(stores.spent)),
       ledger_(std::move(stores.ledger)),
-      membership_(std::move(stores.membership)),
+      member_(std::move(stores.member)),
       learner_({options_.trainer, options_.model, options_.data, kHeldoutShare}) {}
 
 Result<Node::Stores> Node::open_stores(const NodeOptions& options, const KeyRing& keys) {
@@ -68,9 +69,9 @@ Result<Node::Stores> Node::open_stores(const NodeOptions& options, const KeyRing
   TRY_ASSIGN(SpentBases spent, SpentBases::open(folder / "rounds", keys.storage));
   const Budget budget{options.policy.epsilon_max.value_or(kNoLimit), options.policy.delta};
   TRY_ASSIGN(LifetimeLedger ledger, LifetimeLedger::open(folder / "privacy.ledger", budget));
-  TRY_ASSIGN(std::optional<Membership> membership, load_membership(folder, keys.identity.open));
+  TRY_ASSIGN(auto member, membership::Member::open(folder, keys.identity, kAskAuthorityMs));
   return Stores{std::move(adapters), std::move(contributions), std::move(records),
-                std::move(spent),    std::move(ledger),        std::move(membership)};
+                std::move(spent),    std::move(ledger),        std::move(member)};
 }
 
 Result<std::unique_ptr<Node>> Node::open(NodeOptions options) {
@@ -86,16 +87,37 @@ Result<std::unique_ptr<Node>> Node::open(NodeOptions options) {
   if (options.name.empty())
     options.name = fmt::format("node-{:08x}", keys.identity.open.id().value >> 32);
   TRY_ASSIGN(Stores stores, open_stores(options, keys));
+  TRY_ASSIGN(const PublicIdentity coordinator, pin_coordinator(options, stores.member.get()));
   std::unique_ptr<Node> node(
       new Node(std::move(options), std::move(lock), std::move(keys), config, std::move(stores)));
+  node->coordinator_ = coordinator;
   TRY_ASSIGN(node->model_, model_digest(model));
-  const PublicIdentity& coordinator = node->options_.coordinator_id;
   TRY_ASSIGN(node->dealer_, ZeromqDealer::connect(node->options_.coordinator, node->keys_.identity,
                                                   coordinator.transport));
   node->link_ = std::make_unique<CoordinatorLink>(
       *node->dealer_, node->keys_.identity,
       CoordinatorLink::Options{coordinator, node->options_.record});
   return node;
+}
+
+// Whom the authority certified; a flag may name the same one, and alone where nobody joined.
+Result<PublicIdentity> Node::pin_coordinator(NodeOptions& options,
+                                             const membership::Member* member) {
+  if (options.coordinator.empty() && member != nullptr)
+    options.coordinator = member->membership().coordinator_at;
+  if (options.coordinator.empty())
+    return fail(Code::kBadInput,
+                "no coordinator: give --coordinator and --coordinator-id, or join "
+                "with: freshet node join TOKEN --dir " +
+                    options.folder.string());
+  Result<PublicIdentity> certified = fail(Code::kBadInput, "no --coordinator-id is given");
+  if (member != nullptr) certified = member->coordinator(wall_clock_s());
+  if (!options.coordinator_id) return certified;
+  if (certified && !(*certified == *options.coordinator_id))
+    return fail(Code::kRefused,
+                "--coordinator-id is not the coordinator that this fleet's "
+                "authority certified: leave the flag out, or check it");
+  return *options.coordinator_id;
 }
 
 Result<void> Node::run(int stop) {
@@ -126,6 +148,7 @@ Result<void> Node::turn(int stop) {
   TRY_ASSIGN(std::vector<JobDone> done, learner_.poll(now));
   for (JobDone& each : done) TRY(job_done(std::move(each), now));
   TRY(feed(session::Tick{now}, now));
+  TRY(look_after_trust(now));
   if (round_) {
     TRY(round_->feed(exchange::Tick{now}, now));
     TRY(after_round_event(now));

@@ -9,35 +9,23 @@
 #include <set>
 #include <string>
 
+#include "aggregation/evaluation.h"
 #include "crypto/key_file.h"
 #include "edge_node/contribution_store.h"
 #include "edge_node/coordinator_link.h"
 #include "edge_node/learner.h"
 #include "edge_node/lifetime_ledger.h"
 #include "edge_node/masked_round.h"
-#include "edge_node/membership.h"
+#include "edge_node/node_options.h"
 #include "edge_node/node_records.h"
 #include "edge_node/payload.h"
 #include "edge_node/policy.h"
 #include "edge_node/session.h"
+#include "membership/member.h"
 #include "storage/blob_store.h"
 #include "transport/zeromq_dealer.h"
 
 namespace freshet {
-
-struct NodeOptions {
-  Path folder, data, model;
-  std::string coordinator;        // "tcp://host:port"
-  PublicIdentity coordinator_id;  // pinned
-  std::string name;
-  TrainerOptions trainer;
-  NodePolicy policy;              // what this node gives (docs/node-policy.md)
-  bool keep_unmasked = false;     // keep the words under the masks of the last round, sealed
-  std::uint64_t eval_tokens = 0;  // of the held-out text, for every evaluation; 0 is all
-  bool baseline = false;          // after a campaign, also train at home alone, to compare
-  bool exit_when_finished = false;
-  Path record;  // keeps a plain copy of everything sent; empty: off
-};
 
 class Node {
  public:
@@ -78,7 +66,7 @@ class Node {
     NodeRecords records;
     SpentBases spent;
     LifetimeLedger ledger;
-    std::optional<Membership> membership;
+    std::unique_ptr<membership::Member> member;  // null: this node has not joined
   };
   struct Admitted {  // a masked round that policy, budget and the spent bases allow
     Digest sid{};
@@ -88,6 +76,8 @@ class Node {
 
   Node(NodeOptions options, UniqueFd lock, KeyRing keys, ModelConfig config, Stores stores);
   static Result<Stores> open_stores(const NodeOptions& options, const KeyRing& keys);
+  static Result<PublicIdentity> pin_coordinator(NodeOptions& options,
+                                                const membership::Member* member);
   Result<void> turn(int stop);
   Result<void> take_messages(Instant now);
   void look_after_line(Instant now);
@@ -118,11 +108,13 @@ class Node {
   Result<void> act(const session::LeaveExchange& effect, Instant now);
   std::optional<Refusal> refusal(const Descriptor& descriptor, const MaskedInvite& invite) const;
   Loaded loaded() const;
-  Result<Charge> charge_for(const Descriptor& descriptor) const;
+  std::string how_to_join() const;
+  static Result<Charge> charge_for(const Descriptor& descriptor, std::size_t entries);
   Result<void> decline(const Descriptor& descriptor, const Refusal& refusal, Instant now);
   MaskedRoundHooks hooks_for(const Admitted& admitted, const session::Contribution& contribution);
-  void keep_payload(const Descriptor& descriptor, ByteView frame, const QuantizedUpdate& unmasked);
+  void keep_payload(const PayloadFacts& facts, ByteView frame, const QuantizedUpdate& unmasked);
   Result<void> trust_chunk(const Chunk& chunk, Instant now);
+  Result<void> look_after_trust(Instant now);
   Result<void> after_round_event(Instant now);  // what it led to, told to the session and to people
   Result<void> masked_receipt(const Receipt& receipt, Instant now);
   template <class Message>
@@ -156,6 +148,7 @@ class Node {
   NodeOptions options_;
   UniqueFd lock_;
   KeyRing keys_;
+  PublicIdentity coordinator_;  // pinned
   Digest model_{};
   ModelConfig config_;
   BlobStore adapters_;
@@ -163,7 +156,7 @@ class Node {
   NodeRecords records_;
   SpentBases spent_;
   LifetimeLedger ledger_;
-  std::optional<Membership> membership_;
+  std::unique_ptr<membership::Member> member_;
   Learner learner_;
   std::unique_ptr<ZeromqDealer> dealer_;
   std::unique_ptr<CoordinatorLink> link_;
@@ -182,8 +175,14 @@ class Node {
   std::unique_ptr<MaskedRound> round_;  // the last one joined
   bool round_settled_ = true, round_published_ = false;
   std::optional<Digest> trust_wanted_;
-  Digest declined_{};          // the last sid
-  int evaluate_failures_ = 0;  // in a row
+  std::uint64_t trust_changes_ = 0;
+  Digest declined_{};  // the last sid
+  struct Evaluated {
+    VersionId version;
+    EvaluationTotals totals;
+  };
+  std::optional<Evaluated> evaluated_;  // the last, for sums of totals
+  int evaluate_failures_ = 0;           // in a row
   std::optional<Ending> ending_;
   CampaignMemory memory_;
   CampaignMemory since_;  // what memory_ was when this process took the campaign up

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-
 #include "base/limits.h"
 #include "base/log.h"
 #include "crypto/digest.h"
@@ -11,28 +9,23 @@
 #include "edge_node/masked_words.h"
 
 namespace freshet {
-namespace {
-
-std::int64_t wall_s() {
-  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(since_epoch).count();
-}
-
-}  // namespace
 
 // ---- whether to take part
+
+std::string Node::how_to_join() const {
+  return "join with: freshet node join TOKEN --dir " + options_.folder.string();
+}
 
 Loaded Node::loaded() const {
   const session::Base& base = stored_->base;
   const Factors factors = factors_of(campaign_->plan.method, base.version.value);
-  const Layout phase = phase_layout(campaign_->layout, factors.a, factors.b);
+  const Layout phase = phase_layout(campaign_->layout, factors.a, factors.b, factors.core);
   return {campaign_->id, campaign_->plan, model_,
           base.adapter,  base.version,    digest_of("freshet/layout/v1", canonical_bytes(phase)),
           phase.size};
 }
 
-Result<Charge> Node::charge_for(const Descriptor& descriptor) const {
-  const std::size_t entries = loaded().entries;
+Result<Charge> Node::charge_for(const Descriptor& descriptor, std::size_t entries) {
   TRY_ASSIGN(const Noise noise,
              noise_of(descriptor.noise, descriptor.clip, descriptor.grid, entries));
   Charge charge = charge_of(descriptor.noise, noise, entries);
@@ -44,14 +37,12 @@ Result<Charge> Node::charge_for(const Descriptor& descriptor) const {
 
 std::optional<Refusal> Node::refusal(const Descriptor& descriptor,
                                      const MaskedInvite& invite) const {
-  if (!membership_)
-    return Refusal{Declined::kFailed,
-                   "this node has no certificate: " + how_to_join(options_.folder)};
+  if (!member_) return Refusal{Declined::kFailed, "this node has no certificate: " + how_to_join()};
   if (auto refusal = refusal_of(options_.policy, descriptor, loaded())) return refusal;
-  if (descriptor.trust < membership_->trust.serial())
+  if (descriptor.trust < member_->trust().trust()->serial())
     return Refusal{Declined::kTrust,
                    fmt::format("the coordinator goes by revocation list {}, this node knows {}",
-                               descriptor.trust.list, membership_->trust.serial().list)};
+                               descriptor.trust.list, member_->trust().revocations())};
   const auto last = spent_.find(descriptor.campaign);
   if (!last) return Refusal{Declined::kFailed, last.error().what};
   const SpentBases::Asked asked{descriptor.base, stored_->base.adapter, descriptor.round,
@@ -59,7 +50,7 @@ std::optional<Refusal> Node::refusal(const Descriptor& descriptor,
   if (auto admitted = SpentBases::admit(*last, asked, invite.aborted); !admitted)
     return Refusal{Declined::kSpent, admitted.error().what};
   if (!descriptor.noise.on()) return std::nullopt;
-  const auto charge = charge_for(descriptor);
+  const auto charge = charge_for(descriptor, loaded().entries);
   if (!charge) return Refusal{Declined::kPolicy, charge.error().what};
   const auto admitted = ledger_.ledger().admit(*charge);
   if (!admitted) return Refusal{Declined::kBudget, admitted.error().what};
@@ -77,8 +68,8 @@ Result<void> Node::decline(const Descriptor& descriptor, const Refusal& refusal,
 Result<void> Node::on(const MaskedInvite& invite, Instant now) {
   if (!campaign_ || campaign_->id != invite.campaign) return {};
   auto descriptor = read_descriptor(invite.descriptor);
-  const bool is_signed = verify(options_.coordinator_id.signing, kDescriptorDomain,
-                                invite.descriptor, invite.signature);
+  const bool is_signed =
+      verify(coordinator_.signing, kDescriptorDomain, invite.descriptor, invite.signature);
   if (!descriptor || !is_signed) {
     problem_ = fmt::format("refused an invitation: {}",
                            is_signed ? descriptor.error().what : "the coordinator did not sign it");
@@ -105,12 +96,13 @@ Result<void> Node::on(const MaskedInvite& invite, Instant now) {
 MaskedRoundHooks Node::hooks_for(const Admitted& admitted,
                                  const session::Contribution& contribution) {
   const Descriptor descriptor = admitted.descriptor;
+  const std::size_t entries = loaded().entries;
   MaskedRoundHooks hooks;
   hooks.send = [this](const NodeMessage& message) { return link_->send(message, clock_.now()); };
   hooks.record = [this](const SpentBase& spent) { return spent_.put(spent); };
-  hooks.charge = [this, descriptor]() -> Result<void> {
+  hooks.charge = [this, descriptor, entries]() -> Result<void> {
     if (!descriptor.noise.on()) return {};
-    TRY_ASSIGN(const Charge charge, charge_for(descriptor));
+    TRY_ASSIGN(const Charge charge, charge_for(descriptor, entries));
     TRY_ASSIGN(const Spent spent, ledger_.charge(charge));
     log::info("round {}: this node has spent epsilon {:.3f} over its life", descriptor.round.value,
               spent.epsilon_unamplified);
@@ -118,27 +110,35 @@ MaskedRoundHooks Node::hooks_for(const Admitted& admitted,
   };
   hooks.contribution = [this, descriptor, contribution]() -> Result<QuantizedUpdate> {
     TRY_ASSIGN(const ClippedUpdate update, contributions_.get(contribution));
-    return masked_words(update, descriptor, keys_.storage);
+    const bool has_totals = evaluated_ && evaluated_->version == descriptor.base;
+    return masked_words(update, descriptor, keys_.storage,
+                        has_totals ? evaluated_->totals : EvaluationTotals{});
   };
+  hooks.trust = [this] { return member_->trust().trust(); };
   hooks.fetch_trust = [this](const Digest& blob, std::uint64_t size) {
     if (size > limits::kBundleBytesMax) return;
     trust_wanted_ = blob;
     if (auto sent = link_->send(Fetch{blob, 0}, clock_.now()); !sent)
       log::error("{}", sent.error().what);
   };
-  hooks.wall_s = wall_s;
-  hooks.made = [this, descriptor](ByteView frame, const QuantizedUpdate& unmasked) {
-    keep_payload(descriptor, frame, unmasked);
+  hooks.wall_s = [] { return wall_clock_s(); };
+  hooks.made = [this, descriptor, name = campaign_->plan.name](ByteView frame,
+                                                               const QuantizedUpdate& unmasked) {
+    const PayloadFacts facts{name,
+                             descriptor.campaign,
+                             descriptor.round,
+                             descriptor.base,
+                             sid_of(descriptor),
+                             static_cast<int>(descriptor.word_bits),
+                             unmasked.words.size(),
+                             wall_clock_s()};
+    keep_payload(facts, frame, unmasked);
   };
   return hooks;
 }
 
-void Node::keep_payload(const Descriptor& descriptor, ByteView frame,
+void Node::keep_payload(const PayloadFacts& facts, ByteView frame,
                         const QuantizedUpdate& unmasked) {
-  const PayloadFacts facts{campaign_->plan.name,  descriptor.campaign,
-                           descriptor.round,      descriptor.base,
-                           sid_of(descriptor),    static_cast<int>(descriptor.word_bits),
-                           unmasked.words.size(), wall_s()};
   const Path folder = options_.folder / "payload";
   auto kept = save_payload(folder, facts, frame);
   if (kept)
@@ -151,20 +151,19 @@ Result<void> Node::act(const session::JoinExchange& effect, Instant now) {
   if (!admitted_ || admitted_->sid != effect.sid)
     return feed(session::ExchangeEnded{effect.sid, false, now}, now);
   const Descriptor& descriptor = admitted_->descriptor;
-  const RosterRules rules{membership_->trust, 0, 2, options_.policy.newcomers,
-                          std::int64_t{options_.policy.newcomer_days} * 24 * 3600};
   MaskedRoundPlan plan{descriptor,
                        admitted_->supplied,
                        effect.contribution.base.adapter,
                        rules_of(options_.policy, descriptor),
-                       rules,
-                       membership_->certificate};
+                       options_.policy.newcomers,
+                       std::int64_t{options_.policy.newcomer_days} * 24 * 3600,
+                       to_bytes(member_->certificate_bytes())};
   round_.reset();
   round_settled_ = round_published_ = false;
   TRY_ASSIGN(round_, MaskedRound::join(keys_.identity, std::move(plan),
                                        hooks_for(*admitted_, effect.contribution),
                                        secagg::RoundKeys::make(), now));
-  return {};
+  return after_round_event(now);
 }
 
 Result<void> Node::act(const session::LeaveExchange& effect, Instant now) {
@@ -174,6 +173,7 @@ Result<void> Node::act(const session::LeaveExchange& effect, Instant now) {
 }
 
 Result<void> Node::after_round_event(Instant now) {
+  if (options_.watch_round) options_.watch_round(round_->exchange().phase);
   const exchange::Over* over = round_->over();
   if (over == nullptr || round_settled_) return {};
   round_settled_ = true;
@@ -215,18 +215,30 @@ Result<void> Node::on(const AskAbort& ask, Instant now) {
 
 // ---- what comes beside
 
+// The coordinator hands on the bundle that its roster is checked with.
 Result<void> Node::trust_chunk(const Chunk& chunk, Instant now) {
   trust_wanted_.reset();
-  if (!membership_ || chunk.offset != 0 || chunk.data.size() != chunk.size ||
+  if (!member_ || chunk.offset != 0 || chunk.data.size() != chunk.size ||
       digest_of(chunk.data) != chunk.blob)
     return {};
-  auto renewed = renew_trust(*membership_, options_.folder, chunk.data);
+  auto renewed = member_->trust().take(chunk.data);
   if (!renewed) {
     problem_ = "the coordinator's trust bundle: " + renewed.error().what;
     log::warning("{}", problem_);
     return {};
   }
   if (!*renewed || !round_) return {};
+  TRY(round_->trust_arrived(now));
+  return after_round_event(now);
+}
+
+// The authority may have one before the coordinator does.
+Result<void> Node::look_after_trust(Instant now) {
+  if (!member_) return {};
+  member_->tick(now);
+  if (member_->changes() == trust_changes_) return {};
+  trust_changes_ = member_->changes();
+  if (!round_) return {};
   TRY(round_->trust_arrived(now));
   return after_round_event(now);
 }
@@ -240,8 +252,8 @@ Result<void> Node::masked_receipt(const Receipt& receipt, Instant now) {
     const bool ours = receipt.masked && receipt.masked->sid == round_->sid() &&
                       receipt.masked->survivors == index_list_digest(*round_->survivors()) &&
                       receipt.masked->count == round_->survivors()->size() &&
-                      verify(options_.coordinator_id.signing, kReceiptDomain,
-                             signed_receipt(receipt), receipt.masked->signature);
+                      verify(coordinator_.signing, kReceiptDomain, signed_receipt(receipt),
+                             receipt.masked->signature);
     if (!ours) {
       problem_ = fmt::format(
           "the receipt of round {} is not over the survivors that this node "

@@ -17,7 +17,7 @@ constexpr std::uint64_t kFetchAhead = 4;  // chunks asked for and not yet here
 
 Layout phase_of(const CampaignPlan& plan, const Layout& whole, VersionId version) {
   const Factors factors = factors_of(plan.method, version.value);
-  return phase_layout(whole, factors.a, factors.b);
+  return phase_layout(whole, factors.a, factors.b, factors.core);
 }
 
 }  // namespace
@@ -45,9 +45,8 @@ Result<Layout> Node::check(const Announce& announce) const {
   TRY(validate(plan));
   if (const auto refusal = refusal_of(options_.policy, plan))
     return fail(Code::kRefused, refusal->why);
-  if (plan.mode == Mode::kMasked && !membership_)
-    return fail(Code::kRefused,
-                "a masked round takes a certificate: " + how_to_join(options_.folder));
+  if (plan.mode == Mode::kMasked && !member_)
+    return fail(Code::kRefused, "a masked round takes a certificate: " + how_to_join());
   if (plan.model != model_)
     return fail(Code::kBadInput,
                 fmt::format("it trains model {}, this node holds {} ({}): start the node with "
@@ -124,7 +123,7 @@ Result<void> Node::adopt(const Announce& announce, Instant now) {
 }
 
 Result<void> Node::on(const Invite& invite, Instant now) {
-  if (invite.seal_to != options_.coordinator_id.sealing) {
+  if (invite.seal_to != coordinator_.sealing) {
     problem_ =
         "the coordinator asks to seal to a key that is not the pinned one: refused; check "
         "--coordinator-id";

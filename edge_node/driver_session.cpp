@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::uint32_t kProtocol = 1;
 constexpr int kEvaluateTriesMax = 3;
+constexpr double kAdaptiveRoom = 1024;  // that an adaptive clip may grow by
 constexpr std::uint64_t kEvaluateFirst =
     2;  // of the first versions the gain is shown before training goes on
 
@@ -64,6 +65,7 @@ FinetunePlan Node::finetune_plan(VersionId version) const {
   finetune.adapter = spec_of(plan);
   finetune.train_a = factors.a;
   finetune.train_b = factors.b;
+  finetune.train_core = factors.core;
   finetune.steps = plan.training.steps;
   finetune.batch = plan.training.batch;
   finetune.window = plan.training.window;
@@ -155,7 +157,7 @@ Result<session::Contribution> Node::keep(const session::Base& base, const Finetu
   if (finetuned.adapter.size() != whole.size)
     return fail(Code::kBadInput, "the trainer returned an adapter of another layout");
   const Factors factors = factors_of(plan.method, base.version.value);
-  const Layout phase = phase_layout(whole, factors.a, factors.b);
+  const Layout phase = phase_layout(whole, factors.a, factors.b, factors.core);
   TRY_ASSIGN(std::vector<float> before, load_adapter(base.adapter));
   Update update{gather(whole, phase, finetuned.adapter), 1};
   const std::vector<float> start = gather(whole, phase, before);
@@ -166,7 +168,9 @@ Result<session::Contribution> Node::keep(const session::Base& base, const Finetu
           : 1;
   const std::uint64_t cap = std::min(options_.policy.weight_max, plan.grid.weight_max);
   update.weight = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(windows, 1, cap));
-  TRY_ASSIGN(Clipped clipped, clip(std::move(update), plan.clip));
+  // Where the clip follows the norms, the round's own is what counts, once it is known.
+  const double norm_max = plan.clip * (plan.privacy.adaptive_clip ? kAdaptiveRoom : 1);
+  TRY_ASSIGN(Clipped clipped, clip(std::move(update), norm_max));
   return contributions_.put(base, clipped.update);
 }
 
@@ -196,6 +200,9 @@ Result<void> Node::evaluated(VersionId version, const Evaluation& evaluation, In
   if (memory_.evaluated && *memory_.evaluated > version.value)
     return {};  // a slow one of an older version
   memory_.evaluated = version.value;
+  const double bits = bpb * static_cast<double>(evaluation.bytes);
+  evaluated_ =
+      Evaluated{version, {static_cast<std::uint64_t>(std::llround(1000 * bits)), evaluation.bytes}};
   memory_.bpb_now = bpb;
   save_memory(now);
   log::info("version {}: {:.3f} bits per byte on held-out text", version.value, bpb);
@@ -225,10 +232,10 @@ Result<void> Node::act(const session::SealUpload& effect, Instant now) {
       });
   const Factors factors = factors_of(plan.method, version.value);
   const Digest layout = digest_of(
-      "freshet/layout/v1", canonical_bytes(phase_layout(campaign_->layout, factors.a, factors.b)));
+      "freshet/layout/v1",
+      canonical_bytes(phase_layout(campaign_->layout, factors.a, factors.b, factors.core)));
   const UpdateContext context{campaign_->id, effect.round, keys_.identity.open.id(), layout};
-  const SealedUpdate sealed =
-      seal_update(quantized, plan.grid, options_.coordinator_id.sealing, context);
+  const SealedUpdate sealed = seal_update(quantized, plan.grid, coordinator_.sealing, context);
   TRY_ASSIGN(int bits, sum_bits(plan.grid, 1));
   TRY(link_->record(fmt::format("round-{}.update", effect.round.value),
                     pack(quantized.words, bits)));

@@ -8,20 +8,25 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/process_limits.h"
 #include "base/stop_signal.h"
 #include "edge_node/driver.h"
+#include "membership/command.h"
 
 namespace freshet {
 namespace {
 
 struct Options {
-  std::string folder, data, model, coordinator, coordinator_id, name, record, policy;
+  std::string folder, data, model, coordinator, coordinator_id, name, record, policy, token;
   int threads = 1;
+  std::int64_t wait_s = 600;
   std::optional<std::uint32_t> weight_max;
-  std::uint64_t eval_tokens = 0;
+  std::uint64_t eval_tokens = 0, trainer_memory_mib = 0;
   bool json = false, baseline = false, exit_when_finished = false;
   bool trust_coordinator = false, keep_unmasked = false;
 };
+
+constexpr int kNewsMs = 5000;  // that `run` waits for the authority before it goes on without
 
 void print(std::string_view line) {
   fmt::print("{}\n", line);
@@ -68,18 +73,40 @@ Result<int> show_payload(const Options& options) {
   return 0;
 }
 
+Result<int> join(const Options& options) {
+  TRY_ASSIGN(StopSignal stop, StopSignal::watch());
+  TRY_ASSIGN(const std::string summary,
+             membership::join_command(
+                 options.token,
+                 {.folder = options.folder, .wait_ms = options.wait_s * 1000, .stop = stop.fd()}));
+  print(summary);
+  return 0;
+}
+
+Result<int> rotate(const Options& options) {
+  TRY_ASSIGN(StopSignal stop, StopSignal::watch());
+  TRY_ASSIGN(const std::string summary,
+             membership::rotate_command({.folder = options.folder, .stop = stop.fd()}));
+  print(summary);
+  return 0;
+}
+
 Result<int> run(const Options& options) {
   TRY_ASSIGN(StopSignal stop, StopSignal::watch());
+  TRY(limit_process({limits::kNodeOpenFilesMax, limits::kNodeMemoryBytesMax}));
   NodeOptions node_options;
-  auto pinned = public_identity_from_text(options.coordinator_id);
-  if (!pinned) return fail_in("--coordinator-id", pinned.error());
+  if (!options.coordinator_id.empty()) {
+    auto pinned = public_identity_from_text(options.coordinator_id);
+    if (!pinned) return fail_in("--coordinator-id", pinned.error());
+    node_options.coordinator_id = *pinned;
+  }
   node_options.folder = options.folder;
   node_options.data = options.data;
   node_options.model = options.model;
   node_options.coordinator = options.coordinator;
-  node_options.coordinator_id = *pinned;
   node_options.name = options.name;
   node_options.trainer.threads = options.threads;
+  node_options.trainer.memory_bytes_max = options.trainer_memory_mib * limits::kMiB;
   node_options.trainer.nice = 5;  // a person's machine has other things to do
   TRY_ASSIGN(node_options.policy, policy_of(options));
   node_options.keep_unmasked = options.keep_unmasked;
@@ -87,6 +114,7 @@ Result<int> run(const Options& options) {
   node_options.baseline = options.baseline;
   node_options.exit_when_finished = options.exit_when_finished;
   node_options.record = options.record;
+  TRY(membership::catch_up(options.folder, kNewsMs, stop.fd()));
   TRY_ASSIGN(auto node, Node::open(std::move(node_options)));
   TRY(node->run(stop.fd()));
   return stop.came() ? static_cast<int>(ExitCode::kInterrupted) : 0;
@@ -114,6 +142,8 @@ Result<int> status(const Options& options) {
 Result<int> dispatch(const CLI::App& app, const Options& options) {
   TRY(harden_process());
   if (app.got_subcommand("init")) return init(options);
+  if (app.got_subcommand("join")) return join(options);
+  if (app.got_subcommand("rotate")) return rotate(options);
   if (app.got_subcommand("policy")) return show_policy(options);
   if (app.got_subcommand("payload")) return show_payload(options);
   return app.got_subcommand("run") ? run(options) : status(options);
@@ -136,17 +166,21 @@ void add_run(CLI::App* run_verb, Options& options) {
       ->type_name("MODELDIR");
   run_verb
       ->add_option("--coordinator", options.coordinator,
-                   "Address of the coordinator: tcp://HOST:PORT")
-      ->required()
+                   "Address of the coordinator: tcp://HOST:PORT; default: as the join token said")
       ->type_name("ADDRESS");
   run_verb
       ->add_option("--coordinator-id", options.coordinator_id,
-                   "Its identity line, as `freshet coordinator init` printed it")
-      ->required()
+                   "Its identity line, as `freshet coordinator init` printed it; default: the one "
+                   "that the authority certified")
       ->type_name("LINE");
   run_verb->add_option("--name", options.name, "What this node calls itself in its own files");
   run_verb->add_option("--threads", options.threads, "Threads of the trainer")
       ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  run_verb
+      ->add_option("--trainer-memory-mib", options.trainer_memory_mib,
+                   "Memory that the trainer may write to; 0: what the machine has")
+      ->check(CLI::Range(0u, 1u << 24))
       ->capture_default_str();
   run_verb
       ->add_option("--weight-max", options.weight_max, "The most weight this node takes in a sum")
@@ -170,6 +204,15 @@ void add_run(CLI::App* run_verb, Options& options) {
       ->type_name("FOLDER");
 }
 
+void add_join(CLI::App* verb, Options& options) {
+  verb->add_option("TOKEN", options.token,
+                   "The line that `freshet authority invite` printed; - reads it from the input")
+      ->required();
+  verb->add_option("--wait", options.wait_s, "Seconds to wait for an operator's approval")
+      ->check(CLI::Range(0, 7 * 24 * 3600))
+      ->capture_default_str();
+}
+
 int main_of(int argc, char** argv) {
   Options options;
   CLI::App app("Trains on private text where it lives and sends only sealed adapter updates.",
@@ -183,9 +226,15 @@ int main_of(int argc, char** argv) {
   CLI::App* policy_verb =
       app.add_subcommand("policy", "Print the policy in force, to keep in DIR/policy.toml");
   add_policy(policy_verb, options);
+  CLI::App* join_verb = app.add_subcommand(
+      "join", "Join a fleet with a token of its authority: once, on this machine");
+  add_join(join_verb, options);
+  CLI::App* rotate_verb =
+      app.add_subcommand("rotate", "Replace this node's keys and certificate by new ones");
   CLI::App* payload_verb =
       app.add_subcommand("payload", "Show exactly what left the node in its last masked round");
-  for (CLI::App* verb : {init_verb, run_verb, status_verb, policy_verb, payload_verb})
+  for (CLI::App* verb :
+       {init_verb, join_verb, rotate_verb, run_verb, status_verb, policy_verb, payload_verb})
     verb->add_option("--dir", options.folder,
                      "Folder of the node: keys, contribution, its own records")
         ->required()

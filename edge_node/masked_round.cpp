@@ -96,8 +96,8 @@ Result<void> MaskedRound::trust_arrived(Instant now) {
 Result<void> MaskedRound::check_whole_roster(Instant now) {
   std::vector<RosterMember> members;
   for (const std::optional<RosterMember>& member : pages_->members) members.push_back(*member);
-  RosterRules rules = plan_.roster;
-  rules.now_s = hooks_.wall_s();
+  const std::shared_ptr<const Trust> trust = hooks_.trust();
+  const RosterRules rules{*trust, hooks_.wall_s(), 2, plan_.newcomers, plan_.newcomer_s};
   auto checked = check_roster(plan_.descriptor, pages_->opening, members, rules);
   if (!checked && checked.error().code == Code::kUnavailable) {
     hooks_.fetch_trust(pages_->trust, pages_->trust_bytes);

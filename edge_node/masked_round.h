@@ -21,8 +21,10 @@ struct MaskedRoundPlan {
   Digest supplied{};  // supplied_digest() of what this node itself loaded
   Digest adapter{};   // of the base
   exchange::Rules rules;
-  RosterRules roster;  // `now_s` is asked anew for every roster
-  Bytes certificate;   // this node's
+  Fraction newcomers{1,
+                     1};  // of this node's policy; the stricter of it and the descriptor's counts
+  std::int64_t newcomer_s = 0;
+  Bytes certificate;  // this node's
 };
 
 struct MaskedRoundHooks {
@@ -30,6 +32,7 @@ struct MaskedRoundHooks {
   std::function<Result<void>(const SpentBase&)> record;   // durable when it returns
   std::function<Result<void>()> charge;                   // this node's own ledger, durably
   std::function<Result<QuantizedUpdate>()> contribution;  // on the grid, with its noise
+  std::function<std::shared_ptr<const Trust>()> trust;    // the newest that this node has seen
   std::function<void(const Digest& blob, std::uint64_t size)> fetch_trust;
   std::function<std::int64_t()> wall_s;  // seconds since 1970
   std::function<void(ByteView frame, const QuantizedUpdate& unmasked)>
@@ -38,20 +41,20 @@ struct MaskedRoundHooks {
 
 class MaskedRound {
  public:
-  // Advertises. `identity` and `plan.roster.trust` outlive it.
+  // Advertises. `identity` outlives it.
   static Result<std::unique_ptr<MaskedRound>> join(const Identity& identity, MaskedRoundPlan plan,
                                                    MaskedRoundHooks hooks, secagg::RoundKeys keys,
                                                    Instant now);
 
-  // Errors are those of the hooks that send and record: this node's own trouble. What is wrong with
-  // a message ends the round instead.
+  // Errors are those of hooks.send. What is wrong with a message, or cannot be made durable, ends
+  // the round instead.
   Result<void> take(const RosterPage& page, Instant now);
   Result<void> take(const Forward& forward, Instant now);
   Result<void> take(const Survivors& survivors, Instant now);
   Result<void> take(const Quorum& quorum, Instant now);
   Result<void> take(const AskAbort& ask, Instant now);
   Result<void> take(const ChunkAck& ack, Instant now);
-  Result<void> trust_arrived(Instant now);  // roster.trust is newer than it was
+  Result<void> trust_arrived(Instant now);  // hooks.trust gives a newer one than before
   Result<void> feed(const exchange::Event& event,
                     Instant now);  // Tick, Reconnected, RoundEnded, Failed
 

@@ -7,6 +7,7 @@
 #include "aggregation/pack.h"
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "crypto/digest.h"
 #include "edge_node/masked_round.h"
 
@@ -44,7 +45,8 @@ Result<void> MaskedRound::act(const exchange::SendShares&, Instant now) {
             {}};
   for (const CheckedMember& member : roster_->members)
     spent_.members.push_back(member.certificate.keys.signing);
-  TRY(hooks_.record(spent_));
+  if (auto recorded = hooks_.record(spent_); !recorded)
+    return gave_up(recorded.error(), Declined::kFailed, now);
   ShareBundle bundle{sid(), roster.digest, {}};
   for (const secagg::SealedShare& box : *boxes)
     bundle.boxes.push_back(
@@ -76,7 +78,8 @@ Result<void> MaskedRound::record(bool left, exchange::Choice choice) {
 Result<void> MaskedRound::act(const exchange::SpendBase&, Instant now) {
   if (auto charged = hooks_.charge(); !charged)
     return gave_up(charged.error(), Declined::kBudget, now);
-  TRY(record(true, spent_.choice));
+  if (auto recorded = record(true, spent_.choice); !recorded)
+    return gave_up(recorded.error(), Declined::kFailed, now);
   return feed(exchange::BaseSpent{now}, now);
 }
 
@@ -107,8 +110,9 @@ Result<void> MaskedRound::act(const exchange::SendFrame& effect, Instant) {
                                  to_bytes(ByteView(frame_).subspan(effect.offset, count))});
 }
 
-Result<void> MaskedRound::act(const exchange::SignSurvivors& effect, Instant) {
-  TRY(record(true, exchange::Choice::kSurvivors));
+Result<void> MaskedRound::act(const exchange::SignSurvivors& effect, Instant now) {
+  if (auto recorded = record(true, exchange::Choice::kSurvivors); !recorded)
+    return gave_up(recorded.error(), Declined::kFailed, now);
   agreed_ = effect.survivors;
   const Bytes covered = signed_survivors(outcome(effect.sharers, effect.survivors));
   return hooks_.send(AgreeSurvivors{sid(), sign(identity_, kSurvivorsDomain, covered)});
@@ -116,7 +120,10 @@ Result<void> MaskedRound::act(const exchange::SignSurvivors& effect, Instant) {
 
 Result<void> MaskedRound::act(const exchange::SignAbort&, Instant) {
   if (spent_.sid != sid()) return {};  // no share left, so there is no roster to count it
-  TRY(record(spent_.left, exchange::Choice::kAbort));
+  if (auto recorded = record(spent_.left, exchange::Choice::kAbort); !recorded) {
+    log::error("round {} is not given up: {}", spent_.round.value, recorded.error().what);
+    return {};  // asked again, it tries again
+  }
   return hooks_.send(AgreeAbort{sid(), sign(identity_, kAbortDomain, signed_abort(sid()))});
 }
 

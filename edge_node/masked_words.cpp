@@ -18,11 +18,16 @@ FillRandom from(KeyedRng& rng) {
 }  // namespace
 
 Result<QuantizedUpdate> masked_words(const ClippedUpdate& contribution,
-                                     const Descriptor& descriptor, const Secret& storage) {
+                                     const Descriptor& descriptor, const Secret& storage,
+                                     const EvaluationTotals& totals) {
   const std::uint32_t weight = std::min(contribution.weight, descriptor.grid.weight_max);
   TRY_ASSIGN(Clipped clipped, clip(Update{contribution.values, weight}, descriptor.clip));
   KeyedRng rounding(storage, "freshet/rounding/v1", descriptor.campaign, descriptor.base);
-  if (!descriptor.noise.on()) return quantize(clipped.update, descriptor.grid, from(rounding));
+  if (!descriptor.noise.on()) {
+    QuantizedUpdate words = quantize(clipped.update, descriptor.grid, from(rounding));
+    if (descriptor.extras != 0) append_evaluation(words, totals, descriptor.grid);
+    return words;
+  }
   const std::size_t entries = contribution.values.size();
   TRY_ASSIGN(const Noise noise,
              noise_of(descriptor.noise, descriptor.clip, descriptor.grid, entries));

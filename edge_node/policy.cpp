@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "aggregation/evaluation.h"
 #include "aggregation/mask.h"
 #include "base/limits.h"
 
@@ -80,6 +81,11 @@ Verdict too_little(const NodePolicy& policy, const Descriptor& descriptor) {
     return against("the round has no noise, and this node's policy has an epsilon_max");
   if (descriptor.noise.on() && descriptor.noise.honest_min > descriptor.honest_min)
     return against("the round's noise counts on more honest survivors than it waits for");
+  if (descriptor.extras != 0 && descriptor.extras != evaluation_words(descriptor.grid))
+    return against(fmt::format("the round asks for {} words beside the update, this node knows {}",
+                               descriptor.extras, evaluation_words(descriptor.grid)));
+  if (descriptor.extras != 0 && descriptor.noise.on())
+    return against("the round has noise, and asks for evaluation totals that would have none");
   if (!policy.evaluation && descriptor.extras != 0)
     return against("the round asks for evaluation totals, which this node's policy does not lend");
   return std::nullopt;

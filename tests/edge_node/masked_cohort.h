@@ -5,10 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
 
-#include "aggregation/pack.h"
-#include "crypto/digest.h"
 #include "edge_node/masked_round.h"
 #include "tests/crypto/certificates/authority_keys.h"
 
@@ -25,6 +22,7 @@ struct TestNode {
   std::optional<SpentBase> record;  // durable
   int charges = 0, trust_asked = 0;
   bool broke = false;  // its ledger refuses
+  bool disk_full = false;
 
   template <class T>
   const T* last() const {
@@ -46,57 +44,12 @@ struct TestNode {
 
 class MaskedCohort {
  public:
-  explicit MaskedCohort(std::uint32_t n) : nodes(n) {
-    for (TestNode& node : nodes)
-      node.certificate = issue(keys.certificate_of(node.identity), keys.issuer);
-    std::sort(nodes.begin(), nodes.end(), [](const TestNode& a, const TestNode& b) {
-      return a.identity.open.id() < b.identity.open.id();
-    });
-    for (std::uint32_t i = 0; i < n; ++i)
-      for (std::uint32_t w = 0; w < kWords; ++w) nodes[i].words.push_back(1000 * (i + 1) + w);
-    random_bytes(opening);
-    descriptor.campaign = {5};
-    descriptor.round = {1};
-    descriptor.base = {3};
-    descriptor.supplied = supplied_digest(Digest{1}, Digest{2}, {3});
-    descriptor.clip = 1;
-    descriptor.grid = {.range = 1, .bits = 16};
-    descriptor.word_bits = 20;
-    descriptor.cohort_max = 64;
-    descriptor.trust = trust.serial();
-    descriptor.beacon = beacon_commitment(opening);
-  }
+  explicit MaskedCohort(std::uint32_t n);
 
-  MaskedRoundHooks hooks_of(TestNode& node) {
-    MaskedRoundHooks hooks;
-    hooks.send = [&node](const NodeMessage& message) -> Result<void> {
-      node.sent.push_back(message);
-      return {};
-    };
-    hooks.record = [&node](const SpentBase& spent) -> Result<void> {
-      node.record = spent;
-      return {};
-    };
-    hooks.charge = [&node]() -> Result<void> {
-      EXPECT_FALSE(node.record && node.record->left) << "charged after the record";
-      if (node.broke) return fail(Code::kRefused, "this node's budget is spent");
-      ++node.charges;
-      return {};
-    };
-    hooks.contribution = [&node]() -> Result<QuantizedUpdate> {
-      EXPECT_TRUE(node.record && node.record->left) << "masked before the base was spent";
-      return QuantizedUpdate{node.words};
-    };
-    hooks.fetch_trust = [&node](const Digest&, std::uint64_t) { ++node.trust_asked; };
-    hooks.wall_s = [] { return kNow; };
-    hooks.made = [](ByteView, const QuantizedUpdate&) {};
-    return hooks;
-  }
-
+  MaskedRoundHooks hooks_of(TestNode& node);
   void join(TestNode& node) {
-    const RosterRules rules{trust, 0, 2, {1, 1}, 7 * 24 * 3600};
-    MaskedRoundPlan plan{descriptor, node_supplied(node), Digest{2}, exchange::Rules{},
-                         rules,      node.certificate};
+    MaskedRoundPlan plan{descriptor, node_supplied(node), Digest{2},       exchange::Rules{},
+                         {1, 1},     7 * 24 * 3600,       node.certificate};
     node.sent.clear();
     node.round = MaskedRound::join(node.identity, std::move(plan), hooks_of(node),
                                    secagg::RoundKeys::make(), now)
@@ -129,19 +82,7 @@ class MaskedCohort {
     for (TestNode& node : nodes) ASSERT_TRUE(node.round->take(page(), now));
   }
   // What arrives at `to` when `sharers` did.
-  Forward forward(std::uint32_t to, const exchange::Members& sharers) const {
-    Forward forward{sid_of(descriptor), sharers, {}};
-    for (const std::uint32_t from : sharers) {
-      const auto* bundle = nodes[from].last<ShareBundle>();
-      if (from == to || bundle == nullptr) continue;
-      for (SignedBox box : bundle->boxes)
-        if (box.peer == to) {
-          box.peer = from;
-          forward.boxes.push_back(box);
-        }
-    }
-    return forward;
-  }
+  Forward forward(std::uint32_t to, const exchange::Members& sharers) const;
   void mask(const exchange::Members& sharers) {
     for (const std::uint32_t i : sharers)
       ASSERT_TRUE(nodes[i].round->take(forward(i, sharers), now));
@@ -163,35 +104,7 @@ class MaskedCohort {
 
   // The sum of what the survivors sent, without its masks.
   std::vector<std::uint32_t> unmasked(const exchange::Members& sharers,
-                                      const exchange::Members& survivors) const {
-    std::vector<std::uint32_t> sum(kWords);
-    for (const std::uint32_t i : survivors) {
-      const auto words = unpack(packed_of(nodes[i]), kWords, 20).value();
-      for (std::size_t w = 0; w < kWords; ++w) sum[w] += words[w];
-    }
-    secagg::Unmasking round;
-    round.bound = {sid_of(descriptor), descriptor.supplied,
-                   roster_digest(sid_of(descriptor), roster)};
-    for (const RosterMember& member : roster) round.roster.push_back(member.advert);
-    round.sharers = sharers;
-    round.survivors = survivors;
-    const auto n = static_cast<std::uint32_t>(nodes.size());
-    round.threshold = quorum_of(n, descriptor.corrupt);
-    round.neighbours = [n](std::uint32_t member) {
-      exchange::Members others;
-      for (std::uint32_t i = 0; i < n; ++i)
-        if (i != member) others.push_back(i);
-      return others;
-    };
-    round.box = [](std::uint32_t, std::uint32_t) { return std::nullopt; };
-    auto recovery = secagg::Recovery::start(std::move(round)).value();
-    for (const std::uint32_t i : survivors)
-      EXPECT_TRUE(recovery.take(i, nodes[i].last<Reveal>()->shares));
-    const auto rebuilt = recovery.rebuild();
-    EXPECT_TRUE(rebuilt) << rebuilt.error().what;
-    recovery.remove(sum, 20);
-    return sum;
-  }
+                                      const exchange::Members& survivors) const;
   std::vector<std::uint32_t> plain(const exchange::Members& survivors) const {
     std::vector<std::uint32_t> sum(kWords);
     for (const std::uint32_t i : survivors)

@@ -142,6 +142,25 @@ TEST(MaskedWords, AreTheSameForTheSameContribution) {
   EXPECT_NE(masked_words(update, descriptor, storage)->words, words);
 }
 
+TEST(MaskedWords, CarryEvaluationTotalsWhereTheyAreAskedFor) {
+  const Secret storage = Secret::random(32);
+  const ClippedUpdate update{std::vector<float>(50, 0.01f), 3};
+  Descriptor descriptor;
+  descriptor.campaign = {5};
+  descriptor.clip = 10;
+  descriptor.grid = {.range = 1, .bits = 16, .weight_max = 4};
+  descriptor.word_bits = 24;
+  const EvaluationTotals totals{987'654'321, 12'345};
+  const auto plain = masked_words(update, descriptor, storage, totals).value().words;
+  EXPECT_EQ(plain.size(), 51u);
+  descriptor.extras = evaluation_words(descriptor.grid);
+  QuantizedSum sum{masked_words(update, descriptor, storage, totals).value().words, 1};
+  EXPECT_EQ(sum.words.size(), 51u + descriptor.extras);
+  EXPECT_EQ(sum.words.back(), 3u);
+  EXPECT_EQ(take_evaluation(sum, descriptor.grid).value(), totals) << "whatever the node's weight";
+  EXPECT_EQ(sum.words, plain);
+}
+
 TEST(MaskedWords, CarryTheSameNoiseOnEveryTry) {
   const Secret storage = Secret::random(32);
   const ClippedUpdate update{std::vector<float>(500, 0.01f), 1};
