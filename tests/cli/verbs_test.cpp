@@ -34,6 +34,7 @@ TEST(Verbs, GoToTheProgramThatDoesThem) {
       {{"simulate", "learning", "--help"}, "freshet-trainer", {"simulate-learning", "--help"}},
       {{"privacy", "ledger", "f", "--json"}, "freshet-privacy", {"ledger", "f", "--json"}},
       {{"privacy", "epsilon"}, "freshet-privacy", {"epsilon"}},
+      {{"privacy", "payload", "--dir", "n"}, "freshet-node", {"payload", "--dir", "n"}},
       {{"help", "campaign", "submit"}, "freshet-coordinator", {"campaign", "submit", "--help"}},
       {{"help", "simulate", "protocol"}, "freshet-sim", {"--help"}},
   };
