@@ -9,4 +9,9 @@ Instant SystemClock::now() const {
   return {duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count()};
 }
 
+std::int64_t wall_clock_s() {
+  using namespace std::chrono;
+  return duration_cast<seconds>(system_clock::now().time_since_epoch()).count();
+}
+
 }  // namespace freshet

@@ -19,6 +19,9 @@ class Clock {
   virtual Instant now() const = 0;
 };
 
+// Seconds since 1970 by the machine's own clock, for the dates of certificates alone.
+std::int64_t wall_clock_s();
+
 class SystemClock final : public Clock {
  public:
   Instant now() const override;

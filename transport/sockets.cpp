@@ -57,9 +57,9 @@ Result<void> set_option(void* socket, int option, ByteView value) {
   return tl::unexpected(zeromq_error("cannot set ZeroMQ option " + std::to_string(option)));
 }
 
-Result<void> bound_socket(void* socket, const std::string& address) {
-  const std::int64_t frame_bytes_max = limits::kFrameBytesMax + kCurveBytes;
-  TRY(set_option(socket, ZMQ_MAXMSGSIZE, as_bytes(std::span(&frame_bytes_max, 1))));
+Result<void> bound_socket(void* socket, const std::string& address, std::size_t frame_bytes_max) {
+  const auto command_bytes_max = static_cast<std::int64_t>(frame_bytes_max + kCurveBytes);
+  TRY(set_option(socket, ZMQ_MAXMSGSIZE, as_bytes(std::span(&command_bytes_max, 1))));
   const std::pair<int, int> options[] = {
       {ZMQ_RCVHWM, limits::kPeerQueueFrames},
       {ZMQ_SNDHWM, limits::kPeerQueueFrames},

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "base/limits.h"
 #include "crypto/keys.h"
 
 namespace freshet {
@@ -25,7 +26,8 @@ Result<Socket> make_socket(void* context, int type);
 // Bounds on frame size, queues and handshakes; TCP keep-alive in the kernel in place of ZeroMQ's
 // heartbeats, which cost the coordinator 80 % of a core at 10,000 peers (liveness of a peer is the
 // application's business).
-Result<void> bound_socket(void* socket, const std::string& address);
+Result<void> bound_socket(void* socket, const std::string& address,
+                          std::size_t frame_bytes_max = limits::kFrameBytesMax);
 
 // CURVE server that fails closed: the ZAP domain is set and enforced. REQUIRES: a ZapHandler of the
 // same context, and a domain that is not empty.

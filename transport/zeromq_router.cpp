@@ -128,7 +128,7 @@ Result<std::unique_ptr<ZeromqRouter>> ZeromqRouter::bind(const std::string& addr
   TRY_ASSIGN(state->zap, ZapHandler::start(state->context.get(), std::move(door.handshake)));
   TRY_ASSIGN(state->socket, make_socket(state->context.get(), ZMQ_ROUTER));
   void* socket = state->socket.get();
-  TRY(bound_socket(socket, address));
+  TRY(bound_socket(socket, address, door.frame_bytes_max));
   TRY(secure_server(socket, identity, door.domain));
   TRY(set_option(socket, ZMQ_ROUTER_MANDATORY, 1));
   TRY(set_option(socket, ZMQ_ROUTER_HANDOVER, 0));

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "base/limits.h"
 #include "transport/transport.h"
 
 namespace freshet {
@@ -24,6 +25,7 @@ class ZeromqRouter final : public Transport {
     Admits admits;
     Handshake handshake;             // empty: as `admits` says
     std::string domain = "freshet";  // of ZAP: what strangers may enter is another one
+    std::size_t frame_bytes_max = limits::kFrameBytesMax;  // of what comes in
   };
 
   // `address`: "tcp://127.0.0.1:0" binds any free port. kUnavailable: port in use (says which and

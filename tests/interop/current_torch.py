@@ -27,7 +27,7 @@ def run(checks):
     os.makedirs(BUILD, exist_ok=True)
     log = os.path.join(BUILD, "log")
     jobs = os.environ.get("JOBS") or str(os.cpu_count())
-    steps = [["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", f"-DFRESHET_FOLDERS={FOLDERS}",
+    steps = [["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", f"-DFRESHET_ONLY={FOLDERS}",
               f"-DFRESHET_TORCH_ROOT={root}"],
              ["cmake", "--build", BUILD, "-j", jobs, "--target", *(f"test_{test}" for test in TESTS)]]
     for step in steps:

@@ -17,11 +17,12 @@ struct Folder {
 };
 
 const std::vector<Folder>& floors() {
-  static const std::vector<string_view> kBelowDaemons = {
-      "base", "crypto", "aggregation", "transport", "storage", "model", "protocol", "trainer"};
+  static const std::vector<string_view> kBelowDaemons = {"base",      "crypto",  "aggregation",
+                                                         "transport", "storage", "model",
+                                                         "protocol",  "trainer", "membership"};
   static const std::vector<string_view> kBelowMains = {
-      "base",     "crypto",  "aggregation", "transport", "storage",  "model",
-      "protocol", "trainer", "coordinator", "edge_node", "authority"};
+      "base",     "crypto",  "aggregation", "transport",   "storage",   "model",
+      "protocol", "trainer", "membership",  "coordinator", "edge_node", "authority"};
   static const std::vector<string_view> kBelowCli = [] {
     std::vector<string_view> folders = kBelowMains;
     folders.push_back("simulations");
@@ -36,6 +37,7 @@ const std::vector<Folder>& floors() {
       {"model", {"base", "crypto"}},
       {"protocol", {"base", "crypto", "aggregation"}},
       {"trainer", {"base", "crypto", "model", "aggregation"}},
+      {"membership", {"base", "crypto", "transport", "protocol"}},
       {"coordinator", kBelowDaemons},
       {"edge_node", kBelowDaemons},
       {"authority", kBelowDaemons},
@@ -56,7 +58,7 @@ const std::vector<Package>& packages() {
       {"fmt",
        {"fmt/"},
        {"base", "crypto", "aggregation", "transport", "storage", "model", "protocol", "trainer",
-        "coordinator", "edge_node", "authority", "simulations", "cli"}},
+        "membership", "coordinator", "edge_node", "authority", "simulations", "cli"}},
       {"tl::expected", {"tl/"}, {"base"}},
       {"spdlog", {"spdlog/"}, {"base"}},
       {"nlohmann-json", {"nlohmann/"}, {"base"}},
