@@ -12,7 +12,18 @@ Usage:
 See it work:
   demo                 A coordinator and eight nodes on this machine, with a report
 
+Say who belongs to a fleet:
+  authority init       Make the root key, to be kept offline, and the first issuer
+  authority serve      Give certificates and revocation lists to machines that ask
+  authority invite     Print a join token: one line, for one machine, once
+  authority approve    Let a machine in that waits for it
+  authority list       Who has a certificate, who is invited, who waits
+  authority revoke     Shut a machine out, whatever it holds
+  authority rotate     Put the next issuer into office
+
 Run a fleet:
+  coordinator join     Join a fleet with a token of its authority
+  node join            The same on a node: keys, certificate and coordinator in one command
   coordinator init     Make the coordinator's keys and print its identity
   coordinator allow    Let a node in by its identity
   coordinator run      Serve nodes and run campaigns

@@ -29,6 +29,7 @@ constexpr Verb kVerbs[] = {
     {"demo", "", "freshet-demo", ""},
     {"coordinator", "", "freshet-coordinator", ""},
     {"campaign", "", "freshet-coordinator", "campaign"},
+    {"authority", "", "freshet-authority", ""},
     {"node", "", "freshet-node", ""},
     {"model", "", "freshet-trainer", "model"},
     {"privacy", "ledger", "freshet-privacy", "ledger"},
