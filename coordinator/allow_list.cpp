@@ -122,11 +122,27 @@ Result<void> AllowedNodes::refresh() {
   if (changed_ns == changed_ns_ && static_cast<std::uint64_t>(info.st_size) == size_) return {};
   changed_ns_ = changed_ns;
   size_ = static_cast<std::uint64_t>(info.st_size);
-  TRY_ASSIGN(AllowList fresh, AllowList::load(file_));
-  auto shared = std::make_shared<const AllowList>(std::move(fresh));
+  TRY_ASSIGN(listed_, AllowList::load(file_));
+  merge();
+  return {};
+}
+
+void AllowedNodes::certify(std::vector<AllowedNode> nodes,
+                           const std::vector<TransportPublic>& revoked) {
+  certified_ = std::move(nodes);
+  revoked_ = {revoked.begin(), revoked.end()};
+  merge();
+}
+
+void AllowedNodes::merge() {
+  AllowList merged;
+  for (const auto& [id, node] : listed_.nodes())
+    if (!revoked_.contains(node.identity.transport)) (void)merged.insert(node);
+  for (const AllowedNode& node : certified_)  // a key that the file has, too, is refused here
+    (void)merged.insert(node);
+  auto shared = std::make_shared<const AllowList>(std::move(merged));
   std::lock_guard lock(mutex_);
   list_ = std::move(shared);
-  return {};
 }
 
 }  // namespace freshet

@@ -1,13 +1,15 @@
 #pragma once
 // Who may connect: the text file DIR/nodes.allowed, one "NAME freshet-id-1:..." a line, `#` starts
-// a comment. A list is a value; AllowedNodes is the list in use, asked on ZeroMQ's threads and read
-// again when the file changes.
+// a comment; and whom an authority certified. A list is a value; AllowedNodes is the list in use,
+// asked on ZeroMQ's threads, read again when the file changes.
 
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/files.h"
 #include "crypto/keys.h"
@@ -49,10 +51,17 @@ class AllowedNodes {
   // Reads the file again if it changed since. A file that does not parse leaves the list as it was
   // and is the error.
   Result<void> refresh();
+  // The nodes whose certificates stand now, in the place of those before, beside the file's, whose
+  // name holds where both know a key. Revoked keys are out, though the file lists them.
+  void certify(std::vector<AllowedNode> nodes, const std::vector<TransportPublic>& revoked);
 
  private:
   explicit AllowedNodes(Path file) : file_(std::move(file)) {}
+  void merge();
   Path file_;
+  AllowList listed_;  // of the file
+  std::vector<AllowedNode> certified_;
+  std::set<TransportPublic> revoked_;
   std::int64_t changed_ns_ = -1;
   std::uint64_t size_ = 0;
   mutable std::mutex mutex_;  // guards list_

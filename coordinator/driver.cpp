@@ -1,5 +1,6 @@
 #include "coordinator/driver.h"
 
+#include <fmt/format.h>
 #include <poll.h>
 
 #include "base/json.h"
@@ -14,6 +15,8 @@ namespace {
 constexpr int kTurnMs = 100;
 constexpr std::int64_t kRefreshMs = 1000;
 constexpr std::int64_t kWatchMs = 1000;
+constexpr std::int64_t kAskAuthorityMs = 2000;  // how soon a revocation is known at the latest
+constexpr std::int64_t kCertifiedMs = 30'000;   // certificates expire without another word
 
 bool readable(int fd) {
   pollfd poll_fd{fd, POLLIN, 0};
@@ -44,6 +47,13 @@ Result<std::unique_ptr<Coordinator>> Coordinator::open(CoordinatorOptions option
   std::unique_ptr<Coordinator> made(
       new Coordinator(std::move(options), std::move(lock), std::move(keys)));
   TRY_ASSIGN(made->allowed_, AllowedNodes::open(folder / "nodes.allowed"));
+  TRY_ASSIGN(made->member_,
+             membership::Member::open(folder, made->keys_.identity, kAskAuthorityMs));
+  if (made->member_ && !made->member_->directory())
+    return fail(Code::kBadInput, folder.string() +
+                                     " joined its fleet as a node; a coordinator has a --dir of "
+                                     "its own and joins with `freshet coordinator join TOKEN`");
+  made->look_after_members(made->clock_.now());
   TRY_ASSIGN(made->router_,
              ZeromqRouter::bind(made->options_.listen, made->keys_.identity,
                                 [allowed = made->allowed_](const TransportPublic& key) {
@@ -77,6 +87,7 @@ Result<void> Coordinator::turn(int stop) {
       log::error("{}; the list before stays in use", refreshed.error().what);
   }
   TRY(take_frames(now));
+  look_after_members(now);
   for (const OperatorServer::Request& request : operators_->poll()) {
     auto answered = answer(request.from, request.line, now);
     operators_->send(request.from, answered ? *answered : error_document(answered.error()));
@@ -89,6 +100,19 @@ Result<void> Coordinator::turn(int stop) {
 }
 
 Result<void> Coordinator::take_frames(Instant now) {
+// Who may connect follows from the directory and the revocation list, at once where either changed.
+void Coordinator::look_after_members(Instant now) {
+  if (!member_) return;
+  member_->tick(now);
+  if (member_->changes() == member_changes_ && now - certified_at_ < kCertifiedMs) return;
+  member_changes_ = member_->changes();
+  certified_at_ = now;
+  std::vector<AllowedNode> nodes;
+  for (const auto& [certificate, bytes] : member_->directory()->standing(wall_clock_s()))
+    nodes.push_back({fmt::format("{:016x}", certificate.id().value), certificate.keys});
+  allowed_->certify(std::move(nodes), member_->directory()->revoked());
+}
+
   for (int taken = 0; taken < limits::kFramesPerTurn; ++taken) {
     TRY_ASSIGN(std::optional<Peers::Received> received, peers_->receive(now));
     if (!received) break;

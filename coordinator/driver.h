@@ -10,6 +10,7 @@
 #include "coordinator/campaign_queue.h"
 #include "coordinator/operator_server.h"
 #include "crypto/key_file.h"
+#include "membership/member.h"
 #include "transport/zeromq_router.h"
 
 namespace freshet {
@@ -43,6 +44,7 @@ class Coordinator {
   Coordinator(CoordinatorOptions options, UniqueFd lock, KeyRing keys);
   Result<void> turn(int stop);
   Result<void> take_frames(Instant now);
+  void look_after_members(Instant now);
   Result<Json> answer(std::uint64_t from, const std::string& line, Instant now);
   Result<CampaignId> campaign_of(const Json& request) const;
   Json progress(const CampaignRecord& record, Instant now) const;
@@ -52,6 +54,9 @@ class Coordinator {
   UniqueFd lock_;
   KeyRing keys_;
   SystemClock clock_;
+  std::unique_ptr<membership::Member> member_;  // null: this coordinator has not joined a fleet
+  std::uint64_t member_changes_ = 0;
+  Instant certified_at_;
   std::shared_ptr<AllowedNodes> allowed_;
   std::unique_ptr<ZeromqRouter> router_;
   std::unique_ptr<Peers> peers_;

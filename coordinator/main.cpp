@@ -11,15 +11,19 @@
 #include "base/stop_signal.h"
 #include "coordinator/driver.h"
 #include "coordinator/operator_client.h"
+#include "membership/command.h"
 
 namespace freshet {
 namespace {
 
 struct Options {
-  std::string folder, name, identity, file, campaign, listen = "tcp://0.0.0.0:7400";
+  std::string folder, name, identity, file, campaign, token, listen = "tcp://0.0.0.0:7400";
   int threads = 1;
+  std::int64_t wait_s = 600;
   bool json = false;
 };
+
+constexpr int kNewsMs = 5000;  // that `run` waits for the authority before it goes on without
 
 void print(std::string_view line) {
   fmt::print("{}\n", line);
@@ -39,8 +43,29 @@ Result<int> allow(const Options& options) {
   return 0;
 }
 
+Result<int> join(const Options& options) {
+  TRY_ASSIGN(StopSignal stop, StopSignal::watch());
+  TRY_ASSIGN(const std::string summary,
+             membership::join_command(options.token, {.folder = options.folder,
+                                                      .role = Role::kCoordinator,
+                                                      .wait_ms = options.wait_s * 1000,
+                                                      .stop = stop.fd()}));
+  print(summary);
+  return 0;
+}
+
+Result<int> rotate(const Options& options) {
+  TRY_ASSIGN(StopSignal stop, StopSignal::watch());
+  TRY_ASSIGN(const std::string summary,
+             membership::rotate_command(
+                 {.folder = options.folder, .role = Role::kCoordinator, .stop = stop.fd()}));
+  print(summary);
+  return 0;
+}
+
 Result<int> run(const Options& options) {
   TRY_ASSIGN(StopSignal stop, StopSignal::watch());
+  TRY(membership::catch_up(options.folder, kNewsMs, stop.fd()));
   CoordinatorOptions coordinator_options;
   coordinator_options.folder = options.folder;
   coordinator_options.listen = options.listen;
@@ -134,6 +159,8 @@ Result<int> dispatch(const CLI::App& app, const Options& options) {
   TRY(harden_process());
   if (app.got_subcommand("init")) return init(options);
   if (app.got_subcommand("allow")) return allow(options);
+  if (app.got_subcommand("join")) return join(options);
+  if (app.got_subcommand("rotate")) return rotate(options);
   if (app.got_subcommand("run")) return run(options);
   const std::string verb = app.get_subcommand("campaign")->get_subcommands().front()->get_name();
   return verb == "submit" ? submit(options) : ask(options, {{"do", verb}});
@@ -152,6 +179,20 @@ int main_of(int argc, char** argv) {
   add_folder(allow_verb, options);
   allow_verb->add_option("NAME", options.name, "What to call the node")->required();
   allow_verb->add_option("IDENTITY", options.identity, "freshet-id-1:...")->required();
+  CLI::App* join_verb = app.add_subcommand(
+      "join", "Join a fleet with a token of its authority: once, on this machine");
+  add_folder(join_verb, options);
+  join_verb
+      ->add_option("TOKEN", options.token,
+                   "The line that `freshet authority invite --coordinator` printed; - reads it "
+                   "from the input")
+      ->required();
+  join_verb->add_option("--wait", options.wait_s, "Seconds to wait for an operator's approval")
+      ->check(CLI::Range(0, 7 * 24 * 3600))
+      ->capture_default_str();
+  add_folder(
+      app.add_subcommand("rotate", "Replace the coordinator's keys and certificate by new ones"),
+      options);
   CLI::App* run_verb = app.add_subcommand(
       "run", "Serve nodes and run the submitted campaigns until SIGINT or SIGTERM");
   add_folder(run_verb, options);

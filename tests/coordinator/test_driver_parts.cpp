@@ -87,6 +87,27 @@ TEST(AllowedNodes, LetsInWhoIsAddedAndKeepsTheListWhenTheFileBreaks) {
   EXPECT_FALSE(nodes->admits(a.open.transport));
 }
 
+TEST(AllowedNodes, HoldsWhomAnAuthorityCertifiedBesideItsFileAndNobodyWhoIsRevoked) {
+  TemporaryFolder folder;
+  const Path file = folder.path() / "nodes.allowed";
+  const Identity listed = Identity::generate(), certified = Identity::generate(),
+                 both = Identity::generate();
+  ASSERT_TRUE(allow_node(file, "listed", to_text(listed.open)).has_value());
+  ASSERT_TRUE(allow_node(file, "both", to_text(both.open)).has_value());
+  auto nodes = AllowedNodes::open(file).value();
+  nodes->certify({{"c1", certified.open}, {"c2", both.open}}, {});
+  for (const Identity* each : {&listed, &certified, &both})
+    EXPECT_TRUE(nodes->admits(each->open.transport));
+  EXPECT_EQ(nodes->list()->find(both.open.transport)->name, "both");
+  ASSERT_TRUE(allow_node(file, "more", to_text(Identity::generate().open)).has_value());
+  ASSERT_TRUE(nodes->refresh().has_value());
+  EXPECT_TRUE(nodes->admits(certified.open.transport)) << "the file's change leaves it in";
+  nodes->certify({}, {certified.open.transport, both.open.transport});
+  EXPECT_FALSE(nodes->admits(certified.open.transport));
+  EXPECT_FALSE(nodes->admits(both.open.transport)) << "though the file lists it";
+  EXPECT_TRUE(nodes->admits(listed.open.transport));
+}
+
 // ---- the operator's socket
 
 void wait_readable(const OperatorServer& server) {
@@ -230,8 +251,7 @@ TEST_F(Sums, KeepMomentsApartForEachFactorAndGiveTheSameBytesWhenRepeated) {
   }
   // B and A moved twice each: 0.1, then 0.5 * 0.1 + 0.1.
   const std::vector<float> moved = load_floats(adapters, base, whole.size).value();
-  for (float value : moved)
-    ASSERT_NEAR(value, 0.5f + 0.25f, 1e-4);
+  for (float value : moved) ASSERT_NEAR(value, 0.5f + 0.25f, 1e-4);
   ASSERT_TRUE(drop_moments_before(folder.path(), {4}).has_value());
   EXPECT_FALSE(sum(round_shape(plan, whole, {3}),
                    {upload({1}, 0.1f, {1}, round_shape(plan, whole, {3}))}, {3})
