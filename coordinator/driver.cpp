@@ -86,8 +86,8 @@ Result<void> Coordinator::turn(int stop) {
     if (auto refreshed = allowed_->refresh(); !refreshed)
       log::error("{}; the list before stays in use", refreshed.error().what);
   }
-  TRY(take_frames(now));
   look_after_members(now);
+  TRY(take_frames(now));
   for (const OperatorServer::Request& request : operators_->poll()) {
     auto answered = answer(request.from, request.line, now);
     operators_->send(request.from, answered ? *answered : error_document(answered.error()));
@@ -99,7 +99,6 @@ Result<void> Coordinator::turn(int stop) {
   return {};
 }
 
-Result<void> Coordinator::take_frames(Instant now) {
 // Who may connect follows from the directory and the revocation list, at once where either changed.
 void Coordinator::look_after_members(Instant now) {
   if (!member_) return;
@@ -113,6 +112,7 @@ void Coordinator::look_after_members(Instant now) {
   allowed_->certify(std::move(nodes), member_->directory()->revoked());
 }
 
+Result<void> Coordinator::take_frames(Instant now) {
   for (int taken = 0; taken < limits::kFramesPerTurn; ++taken) {
     TRY_ASSIGN(std::optional<Peers::Received> received, peers_->receive(now));
     if (!received) break;
