@@ -15,10 +15,12 @@ enum class Method {
   kFfa,     // B only, A frozen from a public seed (Sun et al. 2024, arXiv:2403.12313)
   kRolora,  // B in odd rounds, A in even ones (Chen et al. 2025, arXiv:2502.01755)
   kFedsvd,  // B only; the server turns A after each round (Lee et al. 2025, arXiv:2505.12805)
+  kFedsb,   // the r x r core of B alone, the fewest bytes (Singhal et al. 2025, arXiv:2502.15436)
 };
 
 struct Factors {  // which LoRA factors are trained and sent
   bool a = false, b = false;
+  bool core = false;  // of B its core alone (model/core_map.h); then neither a nor b
   bool operator==(const Factors&) const = default;
 };
 

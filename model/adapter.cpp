@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/rng.h"
+#include "model/core_map.h"
 #include "model/module_patterns.h"
 #include "model/modules.h"
 
@@ -119,6 +120,10 @@ const LayoutEntry& counterpart(const Layout& whole, const LayoutEntry& entry, st
   return whole.entries[at];
 }
 
+bool is_core(const Layout& phase) {
+  return !phase.entries.empty() && phase.entries[0].factor == Factor::kCore;
+}
+
 void append_u32(Bytes& bytes, std::size_t value) {
   for (int shift = 0; shift < 32; shift += 8)
     bytes.push_back(static_cast<std::uint8_t>(value >> shift));
@@ -163,7 +168,9 @@ Result<Layout> adapter_layout(const ModelConfig& config, const AdapterSpec& spec
   return layout;
 }
 
-Layout phase_layout(const Layout& whole, bool a, bool b) {
+Layout phase_layout(const Layout& whole, bool a, bool b, bool core) {
+  CHECK(!core || (!a && !b), "a core beside its factors");
+  if (core) return CoreMap(whole).layout();
   Layout phase;
   for (const LayoutEntry& entry : whole.entries)
     if (entry.factor == Factor::kA ? a : b) append_entry(phase, entry);
@@ -176,7 +183,7 @@ Bytes canonical_bytes(const Layout& layout) {
   for (const LayoutEntry& entry : layout.entries) {
     append_u32(bytes, entry.module.size());
     bytes.insert(bytes.end(), entry.module.begin(), entry.module.end());
-    bytes.push_back(entry.factor == Factor::kA ? 0 : 1);
+    bytes.push_back(static_cast<std::uint8_t>(entry.factor));
     append_u32(bytes, static_cast<std::size_t>(entry.rows));
     append_u32(bytes, static_cast<std::size_t>(entry.columns));
   }
@@ -186,6 +193,7 @@ Bytes canonical_bytes(const Layout& layout) {
 std::vector<float> gather(const Layout& whole, const Layout& phase,
                           const std::vector<float>& adapter) {
   CHECK(adapter.size() == whole.size, "{} {}", adapter.size(), whole.size);
+  if (is_core(phase)) return CoreMap(whole).of(adapter);
   std::vector<float> values(phase.size);
   std::size_t at = 0;
   for (const LayoutEntry& entry : phase.entries) {
@@ -200,6 +208,7 @@ void scatter_add(const Layout& whole, const Layout& phase, const std::vector<flo
                  std::vector<float>& adapter) {
   CHECK(adapter.size() == whole.size && delta.size() == phase.size, "{} {} {} {}", adapter.size(),
         whole.size, delta.size(), phase.size);
+  if (is_core(phase)) return CoreMap(whole).add(delta, adapter);
   std::size_t at = 0;
   for (const LayoutEntry& entry : phase.entries) {
     const LayoutEntry& to = counterpart(whole, entry, at);

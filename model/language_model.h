@@ -1,6 +1,7 @@
 #pragma once
-// The torch-free face of a model that can be fine-tuned: in this process (trainer/), in a trainer process
-// (model/process/trainer_process.h), or a toy. Adapters are flat vectors in adapter_layout() order.
+// The torch-free face of a model that can be fine-tuned: in this process (trainer/), in a trainer
+// process (model/process/trainer_process.h), or a toy. Adapters are flat vectors in
+// adapter_layout() order.
 
 #include <cstdint>
 #include <optional>
@@ -16,13 +17,14 @@ namespace freshet {
 struct FinetunePlan {
   AdapterSpec adapter;
   bool train_a = false, train_b = true;
+  bool train_core = false;  // of B its core alone (model/core_map.h); then neither of the two
   int steps = 10, batch = 8, window = 128;
-  float lr = 5e-3f;         // AdamW, beta 0.9/0.999, eps 1e-8, no weight decay, fresh state each call
-  std::uint64_t seed = 0;   // of the windows drawn
+  float lr = 5e-3f;  // AdamW, beta 0.9/0.999, eps 1e-8, no weight decay, fresh state each call
+  std::uint64_t seed = 0;  // of the windows drawn
 };
 
 struct Finetuned {
-  std::vector<float> adapter;  // the whole adapter after training
+  std::vector<float> adapter;           // the whole adapter after training
   float first_loss = 0, last_loss = 0;  // nats per token, of the first and last step
   double seconds = 0;
 };
@@ -31,21 +33,22 @@ struct Evaluation {
   std::uint64_t tokens = 0, bytes = 0;  // predicted tokens; bytes of text that they stand for
   double nll = 0;                       // sum, nats
   double nll_per_token() const { return tokens == 0 ? 0 : nll / static_cast<double>(tokens); }
-  double bits_per_byte() const;         // nll / ln 2 / bytes
+  double bits_per_byte() const;  // nll / ln 2 / bytes
 };
 
-// What a student learns of a teacher that was tuned from a base of its own. With `shift` the target is the student's own
-// base, moved by what tuning changed in the teacher: softmax((z_student_base + z_teacher - z_teacher_base) / T), which is
-// proxy-tuning (arXiv:2401.08565) distilled (FedPT, arXiv:2410.00362): a small teacher's ignorance is not taught. Without,
-// it is the teacher's own distribution.
+// What a student learns of a teacher that was tuned from a base of its own. With `shift` the target
+// is the student's own base, moved by what tuning changed in the teacher: softmax((z_student_base +
+// z_teacher - z_teacher_base) / T), which is proxy-tuning (arXiv:2401.08565) distilled (FedPT,
+// arXiv:2410.00362): a small teacher's ignorance is not taught. Without, it is the teacher's own
+// distribution.
 struct DistillPlan {
-  AdapterSpec adapter;                       // of the student (LLM)
+  AdapterSpec adapter;  // of the student (LLM)
   int steps = 100, batch = 8, window = 128;
   float lr = 1e-3f;
-  int top_k = 16;                            // teacher's kept entries; the rest is one bucket (arXiv:2503.16870)
+  int top_k = 16;  // teacher's kept entries; the rest is one bucket (arXiv:2503.16870)
   float temperature = 1;
-  float weight = 0.5f;                       // of the distillation loss at the start, beside the plain loss
-  float weight_end = 0.5f;                   // annealed linearly to this
+  float weight = 0.5f;      // of the distillation loss at the start, beside the plain loss
+  float weight_end = 0.5f;  // annealed linearly to this
   bool shift = true;
   std::uint64_t seed = 0;
 };
@@ -55,10 +58,12 @@ class LanguageModel {
   virtual ~LanguageModel() = default;
   virtual const ModelConfig& config() const = 0;
   // `adapter` may be empty: the base model. kBadInput if its size is not the layout's.
-  virtual Result<Finetuned> finetune(const FinetunePlan& plan, const std::vector<float>& adapter, const Corpus& corpus) = 0;
+  virtual Result<Finetuned> finetune(const FinetunePlan& plan, const std::vector<float>& adapter,
+                                     const Corpus& corpus) = 0;
   // Mean over windows of `window` tokens with stride `window`.
   virtual Result<Evaluation> evaluate(const AdapterSpec& spec, const std::vector<float>& adapter,
-                                      std::span<const TokenId> tokens, std::uint64_t bytes, int window) = 0;
+                                      std::span<const TokenId> tokens, std::uint64_t bytes,
+                                      int window) = 0;
 };
 
 }  // namespace freshet

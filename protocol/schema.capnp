@@ -163,6 +163,7 @@ enum Method {
   ffa @1;
   rolora @2;
   fedsvd @3;
+  fedsb @4;
 }
 
 struct Lora {

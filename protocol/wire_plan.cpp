@@ -137,6 +137,7 @@ Result<Method> read_method(wire::Method method) {
     case wire::Method::FFA: return Method::kFfa;
     case wire::Method::ROLORA: return Method::kRolora;
     case wire::Method::FEDSVD: return Method::kFedsvd;
+    case wire::Method::FEDSB: return Method::kFedsb;
   }
   return fail(Code::kBadInput, "a method that this program does not know");
 }
@@ -147,6 +148,7 @@ wire::Method wire_method(Method method) {
     case Method::kFfa: return wire::Method::FFA;
     case Method::kRolora: return wire::Method::ROLORA;
     case Method::kFedsvd: return wire::Method::FEDSVD;
+    case Method::kFedsb: return wire::Method::FEDSB;
   }
   CHECK(false, "method {}", static_cast<int>(method));
 }

@@ -12,7 +12,7 @@ double least_multiplier(const Budget& budget, double rate, std::uint32_t rounds)
     const Release all[] = {{.multiplier = multiplier, .rate = rate, .times = rounds}};
     return renyi_epsilon(all, budget.delta) <= budget.epsilon * (1 - kMargin);
   };
-  double low = 0.05, high = 1;  // below a twentieth no epsilon means anything
+  double low = kLeastMultiplier, high = 1;
   if (keeps(low)) return low;
   while (!keeps(high)) high *= 2;
   while (high - low > 1e-6 * high) {

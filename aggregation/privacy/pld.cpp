@@ -35,9 +35,10 @@ std::vector<Release> reduced(std::span<const Release> releases) {
   return rest;
 }
 
-bool is_silent(const std::vector<Release>& releases) {
+bool all_have_noise(std::span<const Release> releases) {
   return std::all_of(releases.begin(), releases.end(), [](const Release& r) {
-    return r.multiplier > 0 && std::isfinite(r.multiplier);
+    return r.times == 0 || r.rate == 0 ||
+           (r.multiplier >= kLeastMultiplier && std::isfinite(r.multiplier));
   });
 }
 
@@ -105,12 +106,10 @@ Complex to_power(Complex base, std::uint64_t times) {
 }
 
 // The sum's losses. What the window leaves out above counts as infinite unless it is rounded down.
-LossGrid compose(const std::vector<Part>& parts, double grid, Rounding rounding) {
-  if (parts.size() == 1 && parts[0].times == 1) return parts[0].losses;
-  const Window window = window_of(parts, grid);
+LossGrid compose(const std::vector<Part>& parts, const Window& window, Rounding rounding) {
+  const double grid = parts[0].losses.grid;
   const auto wanted = static_cast<std::size_t>(window.highest - window.lowest + 1);
   const std::size_t n = std::bit_ceil(std::max<std::size_t>(wanted, 2));
-  CHECK(n <= 4 * kPointsMax, "a window of {} losses", wanted);
   const auto place = [n](std::int64_t point) {
     return static_cast<std::size_t>(point) & (n - 1);  // two's complement: modulo n
   };
@@ -134,12 +133,16 @@ LossGrid compose(const std::vector<Part>& parts, double grid, Rounding rounding)
 }
 
 LossGrid compose(const std::vector<Release>& releases, Adjacency adjacency, Rounding rounding) {
-  const double grid = grid_for(releases);
-  std::vector<Part> parts;
-  for (const Release& each : releases)
-    parts.push_back(
-        {losses_of({each.multiplier, each.rate, grid}, adjacency, rounding), each.times});
-  return compose(parts, grid, rounding);
+  for (double grid = grid_for(releases);; grid *= 2) {
+    std::vector<Part> parts;
+    for (const Release& each : releases)
+      parts.push_back(
+          {losses_of({each.multiplier, each.rate, grid}, adjacency, rounding), each.times});
+    if (parts.size() == 1 && parts[0].times == 1) return std::move(parts[0].losses);
+    const Window window = window_of(parts, grid);
+    if (window.highest - window.lowest < static_cast<std::int64_t>(2 * kPointsMax))
+      return compose(parts, window, rounding);
+  }
 }
 
 }  // namespace
@@ -148,7 +151,7 @@ double pld_epsilon(std::span<const Release> releases, double delta, Rounding rou
   CHECK(delta > 0 && delta < 1, "delta {}", delta);
   const std::vector<Release> each = reduced(releases);
   if (each.empty()) return 0;
-  if (!is_silent(each)) return kInfinity;
+  if (!all_have_noise(releases)) return kInfinity;
   if (each.size() == 1 && each[0].rate == 1) return gaussian_epsilon(each[0].multiplier, delta);
   return std::max(epsilon_of(compose(each, Adjacency::kRemove, rounding), delta),
                   epsilon_of(compose(each, Adjacency::kAdd, rounding), delta));
@@ -157,7 +160,7 @@ double pld_epsilon(std::span<const Release> releases, double delta, Rounding rou
 double pld_delta(std::span<const Release> releases, double epsilon, Rounding rounding) {
   const std::vector<Release> each = reduced(releases);
   if (each.empty()) return 0;
-  if (!is_silent(each)) return 1;
+  if (!all_have_noise(releases)) return 1;
   if (each.size() == 1 && each[0].rate == 1) return gaussian_delta(each[0].multiplier, epsilon);
   return std::max(delta_of(compose(each, Adjacency::kRemove, rounding), epsilon),
                   delta_of(compose(each, Adjacency::kAdd, rounding), epsilon));

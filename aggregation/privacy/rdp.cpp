@@ -67,7 +67,7 @@ double renyi_divergence(const Release& release, double order) {
         release.rate);
   if (release.rate == 0) return 0;
   const double sigma = release.multiplier;
-  if (!(sigma > 0)) return kInfinity;
+  if (!(sigma >= kLeastMultiplier)) return kInfinity;
   if (release.rate == 1) return order / (2 * sigma * sigma) + release.slack;
   const bool integer = order == std::floor(order) && order <= kTermsMax;
   const double moment = integer ? log_moment_of_integer(sigma, release.rate, order)
@@ -105,9 +105,13 @@ std::span<const double> usual_orders() {
 }
 
 double sum_slack(double sigma, std::uint32_t nodes) {
+  constexpr std::uint32_t kOneByOne = 10'000;  // terms fall; the rest count as the last of these
+  const auto term = [&](double k) {
+    return std::exp(-2 * M_PI * M_PI * sigma * sigma * k / (k + 1));
+  };
   double tau = 0;
-  for (std::uint32_t k = 1; k < nodes; ++k)
-    tau += std::exp(-2 * M_PI * M_PI * sigma * sigma * k / (k + 1.0));
+  for (std::uint32_t k = 1; k < std::min(nodes, kOneByOne); ++k) tau += term(k);
+  if (nodes > kOneByOne) tau += (nodes - kOneByOne) * term(kOneByOne);
   return 10 * tau;
 }
 

@@ -19,6 +19,9 @@ struct Release {
   bool operator==(const Release&) const = default;
 };
 
+// Below this no epsilon means anything, and it counts as no noise.
+inline constexpr double kLeastMultiplier = 0.05;
+
 // Renyi divergence of one release. REQUIRES: order > 1. Infinity where there is no noise.
 double renyi_divergence(const Release& release, double order);
 

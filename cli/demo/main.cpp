@@ -59,7 +59,7 @@ void add_flags(CLI::App& app, Flags& flags) {
                  "Your own text instead: a folder with one subfolder of .txt or .md files a node")
       ->type_name("DIR");
   app.add_option("--method", flags.method, "How LoRA factors are federated")
-      ->check(CLI::IsMember({"fedit", "ffa", "rolora", "fedsvd"}))
+      ->check(CLI::IsMember({"fedit", "ffa", "rolora", "fedsvd", "fed-sb"}))
       ->capture_default_str();
   app.add_option("--rule", flags.rule, "Server rule; sgd is FedAvg")
       ->check(CLI::IsMember({"sgd", "momentum", "adam", "yogi"}))

@@ -150,6 +150,7 @@ void list(Fields& fields, Finetune& request) {
   list(fields, request.plan.adapter, "");
   fields.flag("train_a", request.plan.train_a);
   fields.flag("train_b", request.plan.train_b);
+  fields.flag("train_core", request.plan.train_core);
   fields.integer("steps", request.plan.steps, {1, 1'000'000});
   fields.integer("batch", request.plan.batch, {1, 4096});
   fields.integer("window", request.plan.window, kWindow);

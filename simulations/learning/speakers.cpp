@@ -39,6 +39,17 @@ std::vector<Speaker> split_speakers(std::string_view play) {
   return speakers;
 }
 
+std::vector<Speaker> split_parts(std::string_view text, std::size_t count) {
+  std::vector<Speaker> parts;
+  for (std::size_t part = 0, begin = 0; part < count; ++part) {
+    std::size_t end = std::max(begin, text.size() * (part + 1) / count);
+    end = part + 1 == count ? text.size() : std::min(text.find('\n', end), text.size() - 1) + 1;
+    parts.push_back({std::to_string(part + 1), {std::string(text.substr(begin, end - begin))}});
+    begin = end;
+  }
+  return parts;
+}
+
 Corpus speaker_corpus(const Tokenizer& tokenizer, const Speaker& speaker) {
   std::vector<TokenId> tokens;
   for (const std::string& utterance : speaker.utterances) {

@@ -19,6 +19,10 @@ struct Speaker {
 // By falling bytes(), then by name. Empty where nobody speaks.
 std::vector<Speaker> split_speakers(std::string_view play);
 
+// A text cut at line ends into `count` parts of about the same size, each one utterance of a
+// speaker that is named by its number.
+std::vector<Speaker> split_parts(std::string_view text, std::size_t count);
+
 // Every utterance encoded with BOS, joined to one document; the last tenth of the tokens is held
 // out. Bytes are shared out by tokens.
 Corpus speaker_corpus(const Tokenizer& tokenizer, const Speaker& speaker);

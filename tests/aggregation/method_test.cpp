@@ -19,15 +19,16 @@ TEST(Method, TrainsTheFactorsOfItsSchedule) {
     EXPECT_EQ(factors_of(Method::kFedit, version), (Factors{.a = true, .b = true}));
     EXPECT_EQ(factors_of(Method::kFfa, version), (Factors{.a = false, .b = true}));
     EXPECT_EQ(factors_of(Method::kFedsvd, version), (Factors{.a = false, .b = true}));
+    EXPECT_EQ(factors_of(Method::kFedsb, version), (Factors{.core = true}));
     EXPECT_EQ(factors_of(Method::kRolora, version),
               (Factors{.a = version % 2 == 1, .b = version % 2 == 0}));
   }
 }
 
 TEST(Method, NamesAreReadBack) {
-  for (const char* name : {"fedit", "ffa", "rolora", "fedsvd"}) EXPECT_EQ(name_of(*method_named(name)), name);
+  for (const char* name : {"fedit", "ffa", "rolora", "fedsvd", "fed-sb"}) EXPECT_EQ(name_of(*method_named(name)), name);
   EXPECT_EQ(method_named("fedavg").error().what,
-            "unknown method \"fedavg\": use fedit, ffa, rolora or fedsvd");
+            "unknown method \"fedavg\": use fedit, ffa, rolora, fedsvd or fed-sb");
 }
 
 // Factors of a few nodes, quantised and added by the code under test, and read off the integers in

@@ -7,6 +7,7 @@ A ledger is written here byte by byte as storage/record_file.h and aggregation/p
 import hashlib
 import importlib
 import json
+import logging
 import os
 import struct
 import subprocess
@@ -54,6 +55,7 @@ def event_of(dp, multiplier, rate):
 def google_epsilons(charges, delta):
     """(Renyi, PLD), or a PLD of None where its own grid would be too large."""
     dp = importlib.import_module("dp_accounting")
+    logging.disable(logging.WARNING)  # it leaves out orders whose series does not converge, and says so for each
     rdp = importlib.import_module("dp_accounting.rdp")
     pld = importlib.import_module("dp_accounting.pld")
     renyi, tight = rdp.RdpAccountant(), pld.PLDAccountant()
@@ -74,7 +76,7 @@ def opacus_epsilon(charges, delta):
 def check_epsilons(checks, name, ours, charges, delta):
     renyi, tight = google_epsilons(charges, delta)
     # Their fractional orders add absolute values, a little more than the exact sum.
-    checks.check(f"{name}: Renyi epsilon as dp-accounting", -2e-3 <= ours["epsilon"] / renyi - 1 <= 1e-6,
+    checks.check(f"{name}: Renyi epsilon as dp-accounting", -5e-3 <= ours["epsilon"] / renyi - 1 <= 1e-6,
                  f"{ours['epsilon']:.6f}, theirs {renyi:.6f}")
     checks.check(f"{name}: PLD epsilon as dp-accounting", abs(ours["pld_epsilon"] / tight - 1) <= 2e-3,
                  f"{ours['pld_epsilon']:.6f}, theirs {tight:.6f}")
@@ -83,7 +85,7 @@ def check_epsilons(checks, name, ours, charges, delta):
     except ImportError as error:
         checks.skip(f"{name}: Renyi epsilon as Opacus", f"opacus is not there ({error.name})")
     else:
-        checks.check(f"{name}: Renyi epsilon as Opacus", -2e-3 <= ours["epsilon"] / theirs - 1 <= 1e-6,
+        checks.check(f"{name}: Renyi epsilon as Opacus", abs(ours["epsilon"] / theirs - 1) <= 1e-6,
                      f"{ours['epsilon']:.6f}, theirs {theirs:.6f}")
 
 

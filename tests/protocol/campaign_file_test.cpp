@@ -211,7 +211,7 @@ TEST(CampaignFile, WhatIsMissingIsAskedFor) {
 
 TEST(CampaignFile, UnknownNamesListWhatThereIs) {
   EXPECT_EQ(error_with("method = \"flora\""),
-            "c.toml:5: [campaign] method: unknown method \"flora\": use fedit, ffa, rolora or fedsvd");
+            "c.toml:5: [campaign] method: unknown method \"flora\": use fedit, ffa, rolora, fedsvd or fed-sb");
   EXPECT_EQ(
       error_with("rule = \"adamw\""),
       "c.toml:5: [campaign] rule: unknown server rule \"adamw\": use sgd, momentum, adam or yogi");

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/rng.h"
+#include "model/core_map.h"
 #include "tests/trainer/golden_model.h"
 #include "tests/trainer/random_model.h"
 #include "trainer/finetune.h"
@@ -71,6 +72,24 @@ double worst_difference(const std::vector<float>& a, const std::vector<float>& b
   for (std::size_t i = 0; i < a.size(); ++i)
     worst = std::max(worst, std::fabs(double{a[i]} - b[i]));
   return worst;
+}
+
+TEST_P(TrainingOf, LearnsWithTheCoreOfBAlone) {
+  const Setting setting(GetParam());
+  TrainPlan plan = short_plan();
+  plan.base.train_a = plan.base.train_b = false;
+  plan.base.train_core = true;
+  plan.base.steps = 80;
+  plan.base.lr = 3e-2f;
+  const std::vector<float> before = initial_adapter(setting.layout, 5);
+  const Trained trained = setting.run(plan, walks(8, 100, 1));
+  const std::vector<float>& losses = trained.state.losses;
+  EXPECT_LT(losses.back(), losses.front() - 0.2);
+  // A is as it was, and all that B gained lies in its core.
+  const CoreMap core(setting.layout);
+  std::vector<float> rebuilt = before;
+  core.add(core.of(trained.state.adapter), rebuilt);
+  EXPECT_LT(worst_difference(rebuilt, trained.state.adapter), 1e-5);
 }
 
 TEST_P(TrainingOf, LearnsWhatTheTextSays) {

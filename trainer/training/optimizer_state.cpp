@@ -20,7 +20,8 @@ float rate_at(const TrainPlan& plan, int step) {
 
 OptimizerState::OptimizerState(const Layout& layout, const TrainPlan& plan) : plan_(plan) {
   for (const LayoutEntry& entry : layout.entries)
-    if (entry.factor == Factor::kA ? plan.base.train_a : plan.base.train_b)
+    if (entry.factor == Factor::kCore ||
+        (entry.factor == Factor::kA ? plan.base.train_a : plan.base.train_b))
       trained_.push_back({entry.offset, entry.size()});
   if (plan.optimizer != Optimizer::kAdamW || plan.gradient != Gradient::kBackward) return;
   first.assign(layout.size, 0.0f);

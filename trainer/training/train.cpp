@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 
 #include "base/check.h"
+#include "model/core_map.h"
 #include "trainer/training/batches.h"
 #include "trainer/training/mezo.h"
 #include "trainer/training/optimizer_state.h"
@@ -26,9 +28,11 @@ class Training {
         plan_(plan),
         layout_(layout),
         state_(state),
-        optimizer_(layout, plan),
+        core_(plan.base.train_core ? std::optional<CoreMap>(layout) : std::nullopt),
+        optimizer_(core_ ? core_->layout() : layout, plan),
         directions_(plan.base.seed, kDirectionStream) {
     values_ = state.adapter;
+    if (core_) core_values_ = core_->of(values_);
     const bool backward = plan.gradient == Gradient::kBackward;
     if (backward) gradient_.assign(layout.size, 0.0f);
     if (state.step > 0 && backward) {
@@ -48,7 +52,7 @@ class Training {
     }
     const bool backward = plan_.gradient == Gradient::kBackward;
     lora_ = Lora(model_.config, layout_, values_.data(), backward ? gradient_.data() : nullptr,
-                 plan_.base.train_a, plan_.base.train_b);
+                 plan_.base.train_a, plan_.base.train_b || core_);
     const std::int64_t rows = std::int64_t{part()} * plan_.base.window;
     source_ = std::make_unique<Pass>(model_, lora_,
                                      PassPlan{rows, plan_.head_rows, backward, plan_.recompute});
@@ -96,8 +100,18 @@ class Training {
     std::fill(gradient_.begin(), gradient_.end(), 0.0f);
     const double sum = loss_of(batch, static_cast<float>(1 / count));
     if (!std::isfinite(sum)) return no_number("the loss");
-    if (!std::isfinite(optimizer_.step(rate, gradient_, values_))) return no_number("the gradient");
+    if (!std::isfinite(core_ ? core_step(rate) : optimizer_.step(rate, gradient_, values_)))
+      return no_number("the gradient");
     return static_cast<float>(sum / count);
+  }
+
+  // dL/dR = O^T dL/dB; then B follows its core.
+  double core_step(float rate) {
+    std::vector<float> gradient = core_->of(gradient_), moved = core_values_;
+    const double norm = optimizer_.step(rate, gradient, core_values_);
+    for (std::size_t i = 0; i < moved.size(); ++i) moved[i] = core_values_[i] - moved[i];
+    core_->add(moved, values_);
+    return norm;
   }
 
   std::uint64_t direction_of(int step) {
@@ -129,6 +143,8 @@ class Training {
   const Layout& layout_;
   TrainState& state_;
   std::vector<float> values_, gradient_;
+  std::optional<CoreMap> core_;
+  std::vector<float> core_values_;
   OptimizerState optimizer_;
   Rng directions_;
   Lora lora_;
@@ -136,8 +152,12 @@ class Training {
 };
 
 Result<void> check_start(const TrainPlan& plan, const Layout& layout, const TrainState& start) {
+  if (plan.base.train_core && plan.gradient != Gradient::kBackward)
+    return fail(Code::kBadInput, "the core of an adapter is trained by backward passes alone");
   const bool adamw = plan.gradient == Gradient::kBackward && plan.optimizer == Optimizer::kAdamW;
-  const std::size_t moments = start.step > 0 && adamw ? layout.size : 0;
+  const bool core = start.step > 0 && plan.base.train_core;
+  const std::size_t entries = core ? CoreMap(layout).layout().size : layout.size;
+  const std::size_t moments = start.step > 0 && adamw ? entries : 0;
   if (start.adapter.size() != layout.size)
     return fail(Code::kBadInput, "the adapter has " + std::to_string(start.adapter.size()) +
                                      " values, but this model at this rank needs " +
