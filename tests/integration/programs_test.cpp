@@ -1,45 +1,17 @@
 // The programs that people type, by their exit codes (docs/exit-codes.md).
 
-#include <fcntl.h>
+#include "tests/integration/programs.h"
+
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
 
-#include "base/files.h"
-
 namespace freshet {
 namespace {
 
-struct Ran {
-  int code;
-  std::string out;  // both streams
-};
-
 Ran run(const std::string& program, const std::vector<std::string>& arguments) {
-  const char* folder = ::getenv("FRESHET_BIN");
-  std::string path = (folder == nullptr ? binary_folder() / "../bin" : Path(folder)) / program;
-  std::vector<char*> words{path.data()};
-  std::vector<std::string> copies = arguments;
-  for (std::string& word : copies) words.push_back(word.data());
-  words.push_back(nullptr);
-  int out[2];
-  if (::pipe2(out, O_CLOEXEC) != 0) return {-1, "no pipe"};
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    ::dup2(out[1], 1);
-    ::dup2(out[1], 2);
-    ::execv(path.c_str(), words.data());
-    ::_exit(127);
-  }
-  ::close(out[1]);
-  const UniqueFd reading(out[0]);
-  Ran ran{0, read_all(reading.get(), "output", 1 << 20).value_or("")};
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return ran;
+  return run_program(program, arguments);
 }
 
 struct Programs : testing::Test {
