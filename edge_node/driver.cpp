@@ -91,6 +91,8 @@ Result<std::unique_ptr<Node>> Node::open(NodeOptions options) {
   std::unique_ptr<Node> node(
       new Node(std::move(options), std::move(lock), std::move(keys), config, std::move(stores)));
   node->coordinator_ = coordinator;
+  if (const Ledger& ledger = node->ledger_.ledger(); !ledger.charges().empty())
+    node->epsilon_spent_ = ledger.spent().epsilon_unamplified;
   TRY_ASSIGN(node->model_, model_digest(model));
   TRY_ASSIGN(node->dealer_, ZeromqDealer::connect(node->options_.coordinator, node->keys_.identity,
                                                   coordinator.transport));
@@ -214,6 +216,7 @@ void Node::write_status(Instant now) {
       {"bytes_up", link_->bytes_up()},
       {"bytes_down", link_->bytes_down()},
       {"masked_round", masked},
+      {"epsilon_spent", or_null(epsilon_spent_)},
       {"problem", problem_}};
   if (auto written = records_.write_status(status); !written)
     log::error("{}", written.error().what);

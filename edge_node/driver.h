@@ -175,6 +175,7 @@ class Node {
   std::unique_ptr<MaskedRound> round_;  // the last one joined
   bool round_settled_ = true, round_published_ = false;
   std::optional<Digest> trust_wanted_;
+  std::optional<double> epsilon_spent_;  // by ledger_; empty: nothing was ever charged
   std::uint64_t trust_changes_ = 0;
   Digest declined_{};  // the last sid
   struct Evaluated {

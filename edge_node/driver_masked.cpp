@@ -104,6 +104,7 @@ MaskedRoundHooks Node::hooks_for(const Admitted& admitted,
     if (!descriptor.noise.on()) return {};
     TRY_ASSIGN(const Charge charge, charge_for(descriptor, entries));
     TRY_ASSIGN(const Spent spent, ledger_.charge(charge));
+    epsilon_spent_ = spent.epsilon_unamplified;
     log::info("round {}: this node has spent epsilon {:.3f} over its life", descriptor.round.value,
               spent.epsilon_unamplified);
     return {};

@@ -110,8 +110,11 @@ Result<void> SpentBases::admit(const std::optional<SpentBase>& last, const Asked
     return fail(Code::kRefused,
                 fmt::format("the round goes back to version {}; this node contributed from {}",
                             asked.version.value, last->version.value));
-  if (asked.version > last->version || !last->left) return {};
-  if (asked.adapter != last->adapter)
+  if (!last->left) return {};
+  // One adapter under two numbers is one base: what was learned from it would be seen twice.
+  const bool later = asked.version > last->version;
+  if (later && asked.adapter != last->adapter) return {};
+  if (!later && asked.adapter != last->adapter)
     return fail(Code::kRefused, fmt::format("version {} has two adapters", asked.version.value));
   for (const AbortCertificate& certificate : aborted)
     if (certificate.sid == last->sid && signatures_in(certificate, *last) >= last->quorum)

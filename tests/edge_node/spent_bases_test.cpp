@@ -123,11 +123,16 @@ TEST(SpentBases, RoundsAndVersionsDoNotGoBack) {
   older.version = {2};
   forked.adapter = Digest{8};
   newer.version = {4};
+  newer.adapter = Digest{8};
+  SpentBases::Asked renamed = newer;  // what was learned from it would be seen twice
+  renamed.adapter = spent.adapter;
   EXPECT_NE(refusal(spent, same, all).find("keys are gone"), std::string::npos);
   EXPECT_NE(refusal(spent, earlier, all).find("round 10"), std::string::npos);
   EXPECT_NE(refusal(spent, older, all).find("goes back"), std::string::npos);
   EXPECT_NE(refusal(spent, forked, all).find("two adapters"), std::string::npos);
   EXPECT_EQ(refusal(spent, newer), "");
+  EXPECT_NE(refusal(spent, renamed).find("is spent"), std::string::npos);
+  EXPECT_EQ(refusal(spent, renamed, all), "");
   EXPECT_TRUE(SpentBases::admit(std::nullopt, next(), {}));
   spent.left = false;  // shares left, and nothing else
   EXPECT_EQ(refusal(spent, next()), "");
