@@ -16,6 +16,7 @@
 #include "coordinator/driver.h"
 #include "crypto/digest.h"
 #include "edge_node/driver.h"
+#include "membership/files.h"
 #include "protocol/sealed_update.h"
 #include "storage/rocksdb_journal.h"
 
@@ -187,6 +188,11 @@ World World::make(const Path& folder, const FleetPlan& plan) {
     record.file.adapt.public_text = (world.shared_ / "public").string();
     record.file.adapt.steps = 5;
   }
+  if (plan.masked) {
+    record.file.plan.mode = Mode::kMasked;
+    record.file.plan.masking.phase_ms = 3'000;
+    world.enrol();
+  }
   must(save(world.coordinator(), record));
   return world;
 }
@@ -199,6 +205,15 @@ World World::copy_to(const Path& folder) const {
                         std::filesystem::copy_options::recursive);
   for (int i = 0; i < plan_.nodes; ++i)
     std::filesystem::copy(node(i), world.node(i), std::filesystem::copy_options::recursive);
+  return world;
+}
+
+World World::with_trust() const {
+  World world = *this;
+  world.plan_.masked = false;
+  CampaignRecord record = must(load_campaigns(coordinator())).at(0);
+  record.file.plan.mode = Mode::kTrustedCoordinator;
+  must(save(coordinator(), record));
   return world;
 }
 
@@ -222,25 +237,100 @@ Child World::start_coordinator(Fate fate) const {
   });
 }
 
-Child World::start_node(int number, const std::string& address, bool baseline) const {
-  return Child::start([this, number, address, baseline](int stop, int) {
+NodeOptions World::options_of(int number, const std::string& address) const {
+  NodeOptions options;
+  options.folder = node(number);
+  options.data = text(number);
+  options.model = model();
+  options.coordinator = address;
+  options.coordinator_id = must(load_or_make_keys(coordinator())).identity.open;
+  options.trainer = toy_trainer();
+  if (!plan_.masked) options.policy.modes.push_back(Mode::kTrustedCoordinator);
+  options.exit_when_finished = true;
+  options.record = node(number) / "sent";
+  return options;
+}
+
+Child World::run_node(int number, const std::function<NodeOptions()>& options) const {
+  return Child::start([number, options](int stop, int) {
     log::set_name("n" + std::to_string(number));
     log::set_level(log::Level::kWarning);
-    NodeOptions options;
-    options.folder = node(number);
-    options.data = text(number);
-    options.model = model();
-    options.coordinator = address;
-    options.coordinator_id = must(load_or_make_keys(coordinator())).identity.open;
-    options.trainer = toy_trainer();
-    options.policy.modes.push_back(Mode::kTrustedCoordinator);
-    options.baseline = baseline;
-    options.exit_when_finished = true;
-    options.record = node(number) / "sent";
-    auto opened = Node::open(std::move(options));
+    auto opened = Node::open(options());
     if (!opened) return exit_code(tl::unexpected(opened.error()));
     return exit_code((*opened)->run(stop));
   });
+}
+
+Child World::start_node(int number, const std::string& address, bool baseline) const {
+  return run_node(number, [=, this] {
+    NodeOptions options = options_of(number, address);
+    options.baseline = baseline;
+    return options;
+  });
+}
+
+Child World::start_mortal_node(int number, const std::string& address, std::string phase) const {
+  return run_node(number, [=, this] {
+    NodeOptions options = options_of(number, address);
+    options.watch_round = [phase](const exchange::Phase& now) {
+      if (exchange::name_of(now) == phase) ::kill(::getpid(), SIGKILL);
+    };
+    return options;
+  });
+}
+
+Child World::start_strict_node(int number, const std::string& address) const {
+  return run_node(number, [=, this] {
+    NodeOptions options = options_of(number, address);
+    options.policy.honest_min = 100;
+    return options;
+  });
+}
+
+// What `freshet authority` would have given them all, long ago.
+void World::enrol() const {
+  const Identity root = Identity::generate(), issuer = Identity::generate();
+  const std::int64_t now = wall_clock_s(), day = 86'400;
+  Certificate office{Role::kIssuer,
+                     1,
+                     issuer.open.id(),
+                     issuer.open,
+                     now - 90 * day,
+                     now + 90 * day,
+                     now - 90 * day,
+                     1,
+                     capabilities_of(Role::kIssuer),
+                     root.open.signing};
+  const RevocationList list{1, now - day, now + 90 * day, issuer.open.signing, {}};
+  const Bytes bundle = make_bundle(root.open.signing, {issue(office, root)}, issue(list, issuer));
+  const auto certify = [&](const Path& folder, Role role) {
+    const PublicIdentity keys = must(load_or_make_keys(folder)).identity.open;
+    const Certificate certificate{role,
+                                  2,
+                                  keys.id(),
+                                  keys,
+                                  now - 30 * day,
+                                  now + 30 * day,
+                                  now - 30 * day,
+                                  1,
+                                  capabilities_of(role),
+                                  issuer.open.signing};
+    return issue(certificate, issuer);
+  };
+  const Bytes at_the_centre = certify(coordinator(), Role::kCoordinator);
+  membership::Membership membership;
+  membership.root = root.open.signing;
+  membership.authority = issuer.open.transport;
+  membership.authority_at = "tcp://127.0.0.1:1";  // nobody is there
+  membership.coordinator_at = "tcp://127.0.0.1:1";
+  for (int i = -1; i < plan_.nodes; ++i) {
+    const Path folder = i < 0 ? coordinator() : node(i);
+    membership.role = i < 0 ? Role::kCoordinator : Role::kNode;
+    membership.certificate = i < 0 ? at_the_centre : certify(folder, Role::kNode);
+    membership.coordinator = i < 0 ? Bytes() : at_the_centre;
+    write(folder / membership::kBundleName, as_text(bundle));
+    must(membership::save_membership(folder, membership));
+  }
 }
 
 namespace {

@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/ids.h"
 #include "crypto/keys.h"
+#include "edge_node/node_options.h"
 
 namespace freshet {
 
@@ -43,6 +44,7 @@ struct FleetPlan {
   std::string method = "rolora", rule = "adam";
   int nodes = 4, rounds = 3;
   bool adapt = false;
+  bool masked = false;
   int survivors_min = 0;  // 0: all nodes
 };
 
@@ -58,9 +60,14 @@ class World {
  public:
   static World make(const Path& folder, const FleetPlan& plan);
   World copy_to(const Path& folder) const;
+  World with_trust() const;  // the same campaign, whose coordinator opens every update
 
   Child start_coordinator(Fate fate = {}) const;
   Child start_node(int node, const std::string& address, bool baseline = false) const;
+  // Dies like a process whose machine was switched off once its masked round is in this phase.
+  Child start_mortal_node(int node, const std::string& address, std::string phase) const;
+  Child start_strict_node(int node,
+                          const std::string& address) const;  // its policy wants more honest ones
 
   // Takes part with random bytes in place of sealed updates, and with frames of garbage; ends with
   // the campaign.
@@ -76,6 +83,10 @@ class World {
   const FleetPlan& plan() const { return plan_; }
 
  private:
+  NodeOptions options_of(int node, const std::string& address) const;
+  Child run_node(int node, const std::function<NodeOptions()>& options) const;
+  void enrol() const;
+
   Path folder_, shared_;
   FleetPlan plan_;
 };

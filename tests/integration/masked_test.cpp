@@ -1,0 +1,112 @@
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "base/json.h"
+#include "coordinator/operator_client.h"
+#include "crypto/key_file.h"
+#include "edge_node/payload.h"
+#include "tests/integration/fleet.h"
+#include "tests/temp_folder.h"
+
+namespace freshet {
+namespace {
+
+constexpr int kLongMs = 120'000;
+
+Json read_json(const Path& path) {
+  auto text = read_file(path, 1 << 20);
+  if (!text) return Json();
+  return parse_json(*text, path.string()).value_or(Json());
+}
+
+std::vector<Child> start_nodes(const World& world, const std::string& address, int first = 0) {
+  std::vector<Child> nodes;
+  for (int i = first; i < world.plan().nodes; ++i) nodes.push_back(world.start_node(i, address));
+  return nodes;
+}
+
+void wait_for_end(const World& world, std::vector<Child>& nodes, Child& coordinator) {
+  for (Child& node : nodes) EXPECT_EQ(node.wait(kLongMs), 0);
+  auto client = OperatorClient::connect(world.coordinator());
+  ASSERT_TRUE(client.has_value()) << client.error().what;
+  ASSERT_TRUE(client->send({{"do", "watch"}}).has_value());
+  std::string phase;
+  for (auto progress = client->next(); progress && *progress; progress = client->next())
+    phase = (**progress).value("phase", "");
+  EXPECT_EQ(phase, "finished");
+  coordinator.stop();
+  EXPECT_EQ(coordinator.wait(kLongMs), 0);
+}
+
+std::string run_undisturbed(const World& world) {
+  Child coordinator = world.start_coordinator();
+  std::vector<Child> nodes = start_nodes(world, coordinator.line());
+  wait_for_end(world, nodes, coordinator);
+  return world.adapter_bytes("slm_adapter");
+}
+
+Payload payload_of(const World& world, int node) {
+  const KeyRing keys = load_or_make_keys(world.node(node)).value();
+  return load_payload(world.node(node) / "payload", &keys.storage).value();
+}
+
+// The sum is exact: masks change nothing but who can read what.
+TEST(MaskedCampaign, EndsWithTheVeryAdapterOfATrustedOne) {
+  TempFolder folder;
+  const World masked = World::make(folder / "a", {.nodes = 8, .rounds = 3, .masked = true});
+  const World trusted = masked.copy_to(folder / "b").with_trust();
+  EXPECT_EQ(run_undisturbed(masked), run_undisturbed(trusted));
+  for (int i = 0; i < masked.plan().nodes; ++i) {
+    SCOPED_TRACE(i);
+    const Json report = read_json(masked.node(i) / "report.json");
+    EXPECT_EQ(report["contributions"], 3) << report.dump();
+    const Payload payload = payload_of(masked, i);
+    EXPECT_EQ(payload.facts.round, RoundId{3});
+    EXPECT_FALSE(payload.unmasked);
+    EXPECT_GT(uniformity_of(payload.masked, payload.facts.bits).p, 1e-9);
+    EXPECT_FALSE(std::filesystem::exists(masked.node(i) / "sent" / "round-1.update"))
+        << "nothing was sealed to the coordinator";
+  }
+}
+
+// What a node's death does in each phase: the round goes on without it, or is given up and done
+// again; the campaign ends as it should, with the node back in it.
+TEST(MaskedCampaign, GoesOnWhenANodeIsKilledInAnyPhase) {
+  for (const char* phase : {"advertised", "shared", "masked", "agreed", "revealed"}) {
+    SCOPED_TRACE(phase);
+    TempFolder folder;
+    const World world =
+        World::make(folder.path(), {.nodes = 8, .rounds = 2, .masked = true, .survivors_min = 6});
+    Child coordinator = world.start_coordinator();
+    const std::string address = coordinator.line();
+    Child mortal = world.start_mortal_node(0, address, phase);
+    std::vector<Child> nodes = start_nodes(world, address, 1);
+    ASSERT_EQ(mortal.wait(kLongMs), 128 + SIGKILL);
+    nodes.push_back(world.start_node(0, address));
+    wait_for_end(world, nodes, coordinator);
+    EXPECT_EQ(world.campaign_phase(), "finished");
+  }
+}
+
+// A node of another model, and one whose policy wants more, give nothing; and say why.
+TEST(MaskedCampaign, ANodeWhosePolicyWantsMoreGivesNothing) {
+  TempFolder folder;
+  const World world =
+      World::make(folder.path(), {.nodes = 8, .rounds = 1, .masked = true, .survivors_min = 6});
+  Child coordinator = world.start_coordinator();
+  const std::string address = coordinator.line();
+  Child strict = world.start_strict_node(0, address);
+  const Path status = world.node(0) / "status.json";
+  std::string problem;
+  while (problem.find("honest survivors") == std::string::npos) {
+    ASSERT_EQ(strict.wait(50), std::nullopt);
+    const Json now = read_json(status);
+    if (now.is_object()) problem = now.value("problem", "");
+  }
+  strict.stop();
+  EXPECT_EQ(strict.wait(kLongMs), 0);
+  EXPECT_FALSE(std::filesystem::exists(world.node(0) / "payload"));
+}
+
+}  // namespace
+}  // namespace freshet
