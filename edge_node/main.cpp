@@ -66,8 +66,9 @@ Result<int> show_policy(const Options& options) {
 
 Result<int> show_payload(const Options& options) {
   const Path folder = Path(options.folder) / "payload";
+  TRY_ASSIGN(Payload payload, load_payload(folder, nullptr));  // no keys are made where nothing is
   TRY_ASSIGN(const KeyRing keys, load_or_make_keys(options.folder));
-  TRY_ASSIGN(const Payload payload, load_payload(folder, &keys.storage));
+  TRY_ASSIGN(payload, load_payload(folder, &keys.storage));
   std::fputs((options.json ? to_text(to_json(payload), 2) + "\n" : to_text(payload)).c_str(),
              stdout);
   return 0;

@@ -84,6 +84,28 @@ TEST_F(Programs, SayWhatToDoWhenSomethingIsNotThere) {
   EXPECT_NE(no_model.out.find("config.json"), std::string::npos) << no_model.out;
 }
 
+TEST_F(Programs, PrintAPolicyThatTheyTakeAndRefuseASlipByItsLine) {
+  const Ran defaults = run("freshet-node", {"policy", "--dir", at("n")});
+  EXPECT_EQ(defaults.code, 0);
+  EXPECT_NE(defaults.out.find("modes = [\"masked\"]"), std::string::npos) << defaults.out;
+  const Path file = folder / "policy.toml";
+  ASSERT_TRUE(write_file_durably(file, as_bytes(defaults.out)));
+  EXPECT_EQ(run("freshet-node", {"policy", "--dir", at("n"), "--policy", file}).out, defaults.out);
+  ASSERT_TRUE(write_file_durably(file, as_bytes("[cohort]\nhonest_mim = 4\n")));
+  const Ran slip = run("freshet-node", {"policy", "--dir", at("n"), "--policy", file});
+  EXPECT_EQ(slip.code, 3);
+  EXPECT_NE(slip.out.find("policy.toml:2: unknown key \"honest_mim\""), std::string::npos)
+      << slip.out;
+  EXPECT_NE(slip.out.find("honest_min"), std::string::npos) << slip.out;
+}
+
+TEST_F(Programs, SayThatNothingLeftYetAndMakeNoKeysOfIt) {
+  const Ran payload = run("freshet-node", {"payload", "--dir", at("n")});
+  EXPECT_EQ(payload.code, 3);
+  EXPECT_NE(payload.out.find("no masked round"), std::string::npos) << payload.out;
+  EXPECT_FALSE(std::filesystem::exists(folder / "n"));
+}
+
 TEST_F(Programs, RefuseAKeyFileThatOthersCanRead) {
   identity_of("freshet-node", "n");
   std::filesystem::permissions(folder / "n" / "identity.key", std::filesystem::perms(0644));
