@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint64_t kBasisSeed = 0x636f7265;  // of every campaign: the basis is public
 
-std::uint64_t stream_of(std::string_view module) {  // FNV-1a
+std::uint64_t basis_stream_of(std::string_view module) {  // FNV-1a
   std::uint64_t hash = 0xCBF29CE484222325u;
   for (char c : module) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
   return hash;
@@ -18,7 +18,7 @@ std::uint64_t stream_of(std::string_view module) {  // FNV-1a
 
 // Random columns made orthonormal (Gram and Schmidt, twice), each as one row.
 std::vector<float> orthonormal_columns(std::string_view module, std::size_t out, std::size_t rank) {
-  Rng rng(kBasisSeed, stream_of(module));
+  Rng rng(kBasisSeed, basis_stream_of(module));
   std::vector<double> columns(rank * out);
   for (std::size_t k = 0; k < rank; ++k) {
     double* row = columns.data() + k * out;

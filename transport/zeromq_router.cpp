@@ -16,7 +16,7 @@
 namespace freshet {
 namespace {
 
-constexpr int kIoThreads = 2;
+constexpr int kRouterIoThreads = 2;
 
 // Every peer is a descriptor, and a login shell allows 1,024 of them.
 void raise_descriptor_limit() {
@@ -124,7 +124,7 @@ Result<std::unique_ptr<ZeromqRouter>> ZeromqRouter::bind(const std::string& addr
     door.handshake = [admits = state->admits](const TransportPublic& key, std::string_view) {
       return admits(key);
     };
-  TRY_ASSIGN(state->context, make_context(kIoThreads));
+  TRY_ASSIGN(state->context, make_context(kRouterIoThreads));
   TRY_ASSIGN(state->zap, ZapHandler::start(state->context.get(), std::move(door.handshake)));
   TRY_ASSIGN(state->socket, make_socket(state->context.get(), ZMQ_ROUTER));
   void* socket = state->socket.get();

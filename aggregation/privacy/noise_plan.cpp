@@ -17,7 +17,7 @@ namespace {
 constexpr double kCountNoise = 5;
 constexpr double kLeastSigma = 2;  // of one node, in grid units
 
-double grid_max(const Grid& grid) { return std::ldexp(1.0, grid.bits) - 1; }
+double levels_of(const Grid& grid) { return std::ldexp(1.0, grid.bits) - 1; }
 
 Result<std::uint64_t> variance_256(double sigma_of_sum, std::uint32_t honest) {
   const double variance = sigma_of_sum * sigma_of_sum / honest;
@@ -66,7 +66,7 @@ Result<Noise> noise_of(const NoisePlan& plan, double clip, const Grid& grid, std
                 fmt::format("weights up to {}: under [privacy] every node weighs 1, since a "
                             "weight would tell of its text",
                             grid.weight_max));
-  const double unit = 2.0 * grid.range / grid_max(grid);
+  const double unit = 2.0 * grid.range / levels_of(grid);
   const double counted = kCountNoise * plan.multiplier;
   Noise noise;
   noise.sensitivity = sensitivity_of(clip / unit, entries);
@@ -75,7 +75,7 @@ Result<Noise> noise_of(const NoisePlan& plan, double clip, const Grid& grid, std
   TRY_ASSIGN(noise.variance_256, variance_256(multiplier * noise.sensitivity, plan.honest_min));
   if (plan.counts_clipped) {
     // The word is 0 or the grid's end, so that a node changes it by half the grid.
-    const double sigma = 2 * counted * (grid_max(grid) + 1) / 2;
+    const double sigma = 2 * counted * (levels_of(grid) + 1) / 2;
     TRY_ASSIGN(noise.count_variance_256, variance_256(sigma, plan.honest_min));
   }
   noise.honest_sigma = std::sqrt(static_cast<double>(noise.variance_256) / 256 * plan.honest_min);

@@ -10,13 +10,13 @@
 namespace freshet {
 namespace {
 
-std::uint32_t grid_max(const Grid& grid) { return (std::uint32_t{1} << grid.bits) - 1; }
+std::uint32_t highest_level(const Grid& grid) { return (std::uint32_t{1} << grid.bits) - 1; }
 
 std::uint32_t low_bits(int bits) { return bits == 32 ? ~0u : (1u << bits) - 1; }
 
 // L2 of the words' distance to zero, which is the middle of the grid.
 double norm_of(std::span<const std::uint32_t> words, const Grid& grid) {
-  const double middle = grid_max(grid) / 2.0;
+  const double middle = highest_level(grid) / 2.0;
   double squares = 0;
   for (const std::uint32_t word : words) squares += (word - middle) * (word - middle);
   return std::sqrt(squares);
@@ -42,7 +42,7 @@ QuantizedUpdate quantize_within(const ClippedUpdate& update, const Grid& grid,
     QuantizedUpdate quantized = quantize(update, grid, fill_random);
     if (norm_of(std::span(quantized.words).first(entries), grid) > norm_max) continue;
     if (plan.counts_clipped)
-      quantized.words.insert(quantized.words.end() - 1, within ? grid_max(grid) : 0u);
+      quantized.words.insert(quantized.words.end() - 1, within ? highest_level(grid) : 0u);
     return quantized;
   }
   CHECK(false, "an update of {} entries above the clip that its noise is for", entries);
@@ -71,7 +71,7 @@ Result<NoisyMean> noisy_mean(const QuantizedSum& sum, const Grid& grid, const No
     return fail(Code::kBadInput, fmt::format("{} updates sum to a weight of {}: under [privacy] "
                                              "each weighs 1",
                                              sum.count, sum.words.back()));
-  const double top = grid_max(grid), middle = top * sum.count / 2;
+  const double top = highest_level(grid), middle = top * sum.count / 2;
   const double scale = 2.0 * grid.range / (top * sum.count);
   const std::size_t entries = sum.words.size() - words_of(plan, 0);
   NoisyMean noisy{{std::vector<float>(entries), static_cast<double>(sum.count), sum.count}, 0};

@@ -12,7 +12,7 @@
 namespace freshet {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kEndless = std::numeric_limits<double>::infinity();
 constexpr double kTail = 1e-15;  // mass that the window of a composition may leave out, either side
 constexpr std::size_t kPointsMax = std::size_t{1} << 21;
 
@@ -151,7 +151,7 @@ double pld_epsilon(std::span<const Release> releases, double delta, Rounding rou
   CHECK(delta > 0 && delta < 1, "delta {}", delta);
   const std::vector<Release> each = reduced(releases);
   if (each.empty()) return 0;
-  if (!all_have_noise(releases)) return kInfinity;
+  if (!all_have_noise(releases)) return kEndless;
   if (each.size() == 1 && each[0].rate == 1) return gaussian_epsilon(each[0].multiplier, delta);
   return std::max(epsilon_of(compose(each, Adjacency::kRemove, rounding), delta),
                   epsilon_of(compose(each, Adjacency::kAdd, rounding), delta));

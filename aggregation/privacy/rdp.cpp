@@ -9,16 +9,16 @@
 namespace freshet {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 
 double log_add(double a, double b) {
   if (a < b) std::swap(a, b);
-  return b == -kInfinity ? a : a + std::log1p(std::exp(b - a));
+  return b == -kUnbounded ? a : a + std::log1p(std::exp(b - a));
 }
 
 // ln sum_k C(order, k) (1-q)^(order-k) q^k e^(k (k-1) / 2 sigma^2)
 double log_moment_of_integer(double sigma, double rate, double order) {
-  double sum = -kInfinity;
+  double sum = -kUnbounded;
   for (double k = 0; k <= order; ++k) {
     const double choose = std::lgamma(order + 1) - std::lgamma(k + 1) - std::lgamma(order - k + 1);
     const double weight = k * std::log(rate) + (order - k) * std::log1p(-rate);
@@ -34,7 +34,7 @@ double log_moment(double sigma, double rate, double order) {
   const double step = std::min(sigma, sigma * sigma) / 12;
   const double from = -40 * sigma, to = order + 40 * sigma;
   const auto points = static_cast<std::int64_t>(std::ceil((to - from) / step));
-  double largest = -kInfinity, sum = 0;
+  double largest = -kUnbounded, sum = 0;
   for (std::int64_t i = 0; i <= points; ++i) {
     const double x = from + static_cast<double>(i) * step;
     const double ratio = (2 * x - 1) / (2 * sigma * sigma);
@@ -67,7 +67,7 @@ double renyi_divergence(const Release& release, double order) {
         release.rate);
   if (release.rate == 0) return 0;
   const double sigma = release.multiplier;
-  if (!(sigma >= kLeastMultiplier)) return kInfinity;
+  if (!(sigma >= kLeastMultiplier)) return kUnbounded;
   if (release.rate == 1) return order / (2 * sigma * sigma) + release.slack;
   const bool integer = order == std::floor(order) && order <= kTermsMax;
   const double moment = integer ? log_moment_of_integer(sigma, release.rate, order)
@@ -78,7 +78,7 @@ double renyi_divergence(const Release& release, double order) {
 RenyiEpsilon renyi_epsilon(std::span<const Release> releases, double delta,
                            std::span<const double> orders) {
   CHECK(delta > 0 && delta < 1 && !orders.empty(), "delta {}, {} orders", delta, orders.size());
-  RenyiEpsilon best{kInfinity, orders.front()};
+  RenyiEpsilon best{kUnbounded, orders.front()};
   const bool nothing = std::all_of(releases.begin(), releases.end(), [](const Release& each) {
     return each.times == 0 || each.rate == 0;
   });

@@ -10,19 +10,19 @@
 namespace freshet {
 namespace {
 
-struct Flags {
+struct ConvertFlags {
   std::string model, adapter, to, out, dtype;
   bool force = false, json = false;
 };
 
-Result<Written> convert_model(const Flags& flags, const OnProgress& on_progress) {
+Result<Written> convert_model(const ConvertFlags& flags, const OnProgress& on_progress) {
   TRY_ASSIGN(const ModelFiles files, open_model_folder(flags.model));
   const WritePlan plan{flags.out, flags.force, weight_type_named(flags.dtype)};
   if (flags.to == "gguf") return write_gguf(files, plan, on_progress);
   return write_hugging_face(flags.model, files, plan, on_progress);
 }
 
-Result<Written> convert_adapter(const Flags& flags) {
+Result<Written> convert_adapter(const ConvertFlags& flags) {
   TRY_ASSIGN(const ModelFiles files, open_model_folder(flags.model));
   TRY_ASSIGN(const ModelConfig config, read_config(files));
   TRY_ASSIGN(const PeftFiles adapter_files, open_peft_folder(flags.adapter));
@@ -40,7 +40,7 @@ Result<Written> convert_adapter(const Flags& flags) {
 }
 
 // What CLI11 cannot say of flags together.
-void check_together(const Flags& flags) {
+void check_together(const ConvertFlags& flags) {
   if (flags.adapter.empty() && flags.to == "peft")
     throw CLI::ValidationError("--to peft", "writes an adapter: name it with --adapter");
   if (!flags.adapter.empty() && flags.to == "hf")
@@ -54,7 +54,7 @@ void check_together(const Flags& flags) {
 }  // namespace
 
 void add_convert(CLI::App& model, Verb& chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ConvertFlags>();
   CLI::App* verb = model.add_subcommand("convert", "Write a model or an adapter in another form");
   verb->add_option("MODEL", flags->model, "Model folder (Hugging Face form) or .gguf file")
       ->required();

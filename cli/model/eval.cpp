@@ -15,7 +15,7 @@
 namespace freshet {
 namespace {
 
-struct Flags {
+struct EvalFlags {
   std::string model, text, data, adapter, precision = "f32";
   std::size_t chars_max = 0;
   double heldout = 0;
@@ -38,7 +38,8 @@ std::string_view first_chars(std::string_view text, std::size_t count) {
   return text.substr(0, at);
 }
 
-Result<std::vector<Document>> documents_of(const Flags& flags, const Result<ChatTemplate>& chat) {
+Result<std::vector<Document>> documents_of(const EvalFlags& flags,
+                                           const Result<ChatTemplate>& chat) {
   if (!flags.text.empty()) {
     TRY_ASSIGN(const std::string text, read_file(flags.text, limits::kTextFileBytesMax));
     return split_documents(
@@ -97,7 +98,7 @@ Result<Measured> by_document(const LoadedModel& model, const LoadedAdapter& adap
 
 // The tail that a node would hold out of this text, in windows, as the node measures it.
 Result<Measured> by_heldout(const LoadedModel& model, const LoadedAdapter& adapter,
-                            std::span<const Document> documents, const Flags& flags) {
+                            std::span<const Document> documents, const EvalFlags& flags) {
   TRY_ASSIGN(const Corpus corpus,
              make_corpus(model.tokenizer, documents, flags.heldout, flags.window));
   TRY_ASSIGN(const Evaluation evaluation,
@@ -106,7 +107,7 @@ Result<Measured> by_heldout(const LoadedModel& model, const LoadedAdapter& adapt
   return Measured{documents.size(), evaluation};
 }
 
-Result<void> run(const Flags& flags) {
+Result<void> run(const EvalFlags& flags) {
   warm_up(flags.threads);
   TRY_ASSIGN(const ModelFiles files, open_model_folder(flags.model));
   TRY_ASSIGN(const LoadedModel model, load_model(files, *precision_named(flags.precision)));
@@ -135,7 +136,7 @@ Result<void> run(const Flags& flags) {
 }  // namespace
 
 void add_eval(CLI::App& model, Verb& chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<EvalFlags>();
   CLI::App* verb = model.add_subcommand("eval", "Measure how well a model predicts a text");
   verb->add_option("MODEL", flags->model, "Model folder (Hugging Face form) or .gguf file")
       ->required();

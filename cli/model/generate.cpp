@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kWorthACopy = 16;  // tokens that each read the whole model
 
-struct Flags {
+struct GenerateFlags {
   std::string model, prompt, chat, system, adapter, precision = "auto";
   std::vector<TokenId> prompt_ids;
   GeneratePlan plan;
@@ -28,7 +28,7 @@ struct Flags {
   bool has_chat = false, json = false;
 };
 
-Result<std::vector<TokenId>> prompt_of(const Flags& flags, const VerbModel& model) {
+Result<std::vector<TokenId>> prompt_of(const GenerateFlags& flags, const VerbModel& model) {
   if (!flags.prompt_ids.empty()) return flags.prompt_ids;
   if (!flags.has_chat) return model.tokenizer.encode(flags.prompt, true);
   if (!model.chat) return fail_in("--chat", model.chat.error());
@@ -54,8 +54,8 @@ void print_piece(std::string_view piece) {
   if (::isatty(STDOUT_FILENO) != 0) std::fflush(stdout);
 }
 
-void print_json(const Flags& flags, const std::vector<TokenId>& prompt, const std::string& before,
-                const Generated& made) {
+void print_json(const GenerateFlags& flags, const std::vector<TokenId>& prompt,
+                const std::string& before, const Generated& made) {
   const double seconds = made.prompt_seconds + made.seconds;
   Json out = {
       {"prompt_ids", prompt},
@@ -73,7 +73,7 @@ void print_json(const Flags& flags, const std::vector<TokenId>& prompt, const st
   std::puts(to_text(out).c_str());
 }
 
-Result<void> run(Flags flags) {
+Result<void> run(GenerateFlags flags) {
   TRY_ASSIGN(VerbModel model, load_for_verb(flags.model, flags.precision, flags.threads));
   if (flags.plan.tokens_max >= kWorthACopy && has_room_for_copy(model.model))
     move_to_large_pages(model.model);
@@ -134,7 +134,7 @@ void add_sampling_flags(CLI::App& verb, GeneratePlan& plan) {
 }  // namespace
 
 void add_generate(CLI::App& model, Verb& chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<GenerateFlags>();
   CLI::App* verb = model.add_subcommand("generate", "Continue a prompt, or answer a message");
   verb->add_option("MODEL", flags->model, "Model folder (Hugging Face form) or .gguf file")
       ->required();

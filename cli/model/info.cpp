@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kRank = 8;
 
-struct Flags {
+struct InfoFlags {
   std::string folder;
   bool digest = false, json = false;
 };
@@ -43,7 +43,7 @@ std::uint64_t parameters_of(const ModelConfig& config) {
 }
 
 // Part checked against part; of the weights only names, shapes and forms are looked at.
-Result<Info> look_at(const Flags& flags) {
+Result<Info> look_at(const InfoFlags& flags) {
   TRY_ASSIGN(const ModelFiles files, open_model_folder(flags.folder));
   Info info;
   info.gguf = files.is_gguf();
@@ -114,7 +114,7 @@ void print_json(const Info& info) {
   std::puts(to_text(out).c_str());
 }
 
-void print(const Flags& flags, const Info& info) {
+void print(const InfoFlags& flags, const Info& info) {
   const ModelConfig& config = info.config;
   std::printf(
       "%s\n  architecture  %s\n  parameters    %.2f M%s\n  weights       %s; %.1f MB in %zu %s\n",
@@ -137,7 +137,7 @@ void print(const Flags& flags, const Info& info) {
 }  // namespace
 
 void add_info(CLI::App& model, Verb& chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<InfoFlags>();
   CLI::App* verb = model.add_subcommand(
       "info", "Say what a model is, after checking its files against each other");
   verb->add_option("MODEL", flags->folder, "Model folder (Hugging Face form) or .gguf file")

@@ -8,12 +8,12 @@
 namespace freshet {
 namespace {
 
-struct Flags {
+struct MergeFlags {
   std::string model, adapter, out, dtype;
   bool force = false, json = false;
 };
 
-Result<Written> merge(const Flags& flags, const OnProgress& on_progress) {
+Result<Written> merge(const MergeFlags& flags, const OnProgress& on_progress) {
   TRY_ASSIGN(const ModelFiles files, open_model_folder(flags.model));
   TRY_ASSIGN(const ModelConfig config, read_config(files));
   TRY_ASSIGN(const PeftFiles adapter_files, open_peft_folder(flags.adapter));
@@ -27,7 +27,7 @@ Result<Written> merge(const Flags& flags, const OnProgress& on_progress) {
 }  // namespace
 
 void add_merge(CLI::App& model, Verb& chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<MergeFlags>();
   CLI::App* verb = model.add_subcommand("merge", "Fold an adapter into the weights of its model");
   verb->add_option("MODEL", flags->model, "Model folder (Hugging Face form) or .gguf file")
       ->required();

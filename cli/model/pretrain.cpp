@@ -14,7 +14,7 @@
 namespace freshet {
 namespace {
 
-struct Flags {
+struct PretrainFlags {
   std::string text, valid, tokenizer, out, from;
   ModelConfig config;
   PretrainPlan plan;
@@ -37,7 +37,7 @@ Result<std::vector<TokenId>> tokens_of(const Tokenizer& tokenizer, const Path& f
   return tokens;
 }
 
-Result<void> run(Flags flags) {
+Result<void> run(PretrainFlags flags) {
   TRY_ASSIGN(const std::string tokenizer_text,
              read_file(flags.tokenizer, limits::kSmallFileBytesMax));
   TRY_ASSIGN(const Tokenizer tokenizer, Tokenizer::parse(tokenizer_text, flags.tokenizer));
@@ -78,7 +78,7 @@ Result<void> run(Flags flags) {
 }  // namespace
 
 void add_pretrain(CLI::App& model, Verb& chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<PretrainFlags>();
   CLI::App* verb =
       model.add_subcommand("pretrain", "Train a small Llama-shaped model from random weights");
   verb->add_option("--text", flags->text, "Folder of text to train on")->required();

@@ -7,9 +7,9 @@
 namespace freshet {
 namespace {
 
-constexpr std::string_view kMagic = "FRC1";
+constexpr std::string_view kCertificateMagic = "FRC1";
 constexpr std::string_view kDomain = "freshet/certificate/v1";
-constexpr std::string_view kTextPrefix = "freshet-cert-1:";
+constexpr std::string_view kCertificatePrefix = "freshet-cert-1:";
 constexpr std::size_t kSignedBytes = kCertificateBytes - sizeof(Signature);
 
 }  // namespace
@@ -37,7 +37,7 @@ std::uint32_t capabilities_of(Role role) {
 Bytes issue(const Certificate& certificate, const Identity& issuer) {
   CHECK(certificate.issuer == issuer.open.signing, "a certificate that names another issuer");
   FieldWriter out;
-  out.fixed(as_bytes(kMagic))
+  out.fixed(as_bytes(kCertificateMagic))
       .number(static_cast<std::uint8_t>(certificate.role))
       .number(certificate.serial)
       .number(certificate.device.value)
@@ -56,10 +56,11 @@ Bytes issue(const Certificate& certificate, const Identity& issuer) {
 }
 
 Result<Certificate> read_certificate(ByteView bytes) {
-  if (bytes.size() != kCertificateBytes || as_text(bytes.first(kMagic.size())) != kMagic)
+  if (bytes.size() != kCertificateBytes ||
+      as_text(bytes.first(kCertificateMagic.size())) != kCertificateMagic)
     return fail(Code::kBadInput, "these " + std::to_string(bytes.size()) +
                                      " bytes are no certificate that this program can read");
-  FieldReader in(bytes.subspan(kMagic.size()));
+  FieldReader in(bytes.subspan(kCertificateMagic.size()));
   Certificate certificate;
   const auto role = in.number<std::uint8_t>();
   certificate.role = static_cast<Role>(role);
@@ -88,11 +89,11 @@ Result<Certificate> read_certificate(ByteView bytes) {
 }
 
 std::string certificate_text(ByteView bytes) {
-  return std::string(as_text(to_line(kTextPrefix, bytes).view()));
+  return std::string(as_text(to_line(kCertificatePrefix, bytes).view()));
 }
 
 Result<Bytes> certificate_from_text(std::string_view text) {
-  TRY_ASSIGN(const Secret bytes, from_line("a certificate", kTextPrefix, text));
+  TRY_ASSIGN(const Secret bytes, from_line("a certificate", kCertificatePrefix, text));
   TRY(read_certificate(bytes.view()));
   return to_bytes(bytes.view());
 }

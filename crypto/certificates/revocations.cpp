@@ -9,9 +9,9 @@
 namespace freshet {
 namespace {
 
-constexpr std::string_view kMagic = "FRL1";
+constexpr std::string_view kRevocationsMagic = "FRL1";
 constexpr std::string_view kDomain = "freshet/revocations/v1";
-constexpr std::size_t kHeadBytes = 4 + 8 + 16 + 32 + 4, kEntryBytes = 8 + 4;
+constexpr std::size_t kRevocationsHeadBytes = 4 + 8 + 16 + 32 + 4, kEntryBytes = 8 + 4;
 
 bool before(const Revocation& a, const Revocation& b) { return a.device < b.device; }
 
@@ -32,7 +32,7 @@ Bytes issue(const RevocationList& list, const Identity& issuer) {
   CHECK(list.issuer == issuer.open.signing, "a revocation list that names another issuer");
   CHECK(list.entries.size() <= limits::kRevocationsMax && in_order(list.entries));
   FieldWriter out;
-  out.fixed(as_bytes(kMagic))
+  out.fixed(as_bytes(kRevocationsMagic))
       .number(list.serial)
       .time(list.issued_s)
       .time(list.expires_s)
@@ -47,14 +47,14 @@ Bytes issue(const RevocationList& list, const Identity& issuer) {
 Result<RevocationList> read_revocations(ByteView bytes) {
   FieldReader in(bytes);
   RevocationList list;
-  const bool ours = as_text(in.fixed(kMagic.size())) == kMagic;
+  const bool ours = as_text(in.fixed(kRevocationsMagic.size())) == kRevocationsMagic;
   list.serial = in.number<std::uint64_t>();
   list.issued_s = in.time();
   list.expires_s = in.time();
   in.fixed_into(list.issuer.bytes);
   const auto count = in.number<std::uint32_t>();
   if (!ours || count > limits::kRevocationsMax ||
-      bytes.size() != kHeadBytes + count * kEntryBytes + sizeof(Signature))
+      bytes.size() != kRevocationsHeadBytes + count * kEntryBytes + sizeof(Signature))
     return fail(Code::kBadInput, "these " + std::to_string(bytes.size()) +
                                      " bytes are no revocation list that this program can read");
   list.entries.resize(count);

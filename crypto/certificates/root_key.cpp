@@ -12,12 +12,12 @@
 namespace freshet {
 namespace {
 
-constexpr std::string_view kMagic = "freshet root 1\n";
+constexpr std::string_view kRootMagic = "freshet root 1\n";
 constexpr std::string_view kContext = "freshet/root-file/v1";
 constexpr std::size_t kSaltBytes = crypto_pwhash_SALTBYTES;
 constexpr std::size_t kSigningBytes = crypto_sign_SECRETKEYBYTES;
-constexpr std::size_t kHeadBytes = kMagic.size() + 8 + 8 + kSaltBytes + 32;
-constexpr std::size_t kFileBytes = kHeadBytes + 24 + kSigningBytes + 16;
+constexpr std::size_t kRootHeadBytes = kRootMagic.size() + 8 + 8 + kSaltBytes + 32;
+constexpr std::size_t kFileBytes = kRootHeadBytes + 24 + kSigningBytes + 16;
 constexpr std::size_t kMemoryMax = limits::kGiB;
 constexpr std::uint64_t kPassesMax = 16;
 
@@ -66,7 +66,7 @@ Result<SigningPublic> make_root(const Path& file, const Secret& passphrase, Pass
   random_bytes(salt);
   const Cost chosen = cost_of(cost);
   FieldWriter out;
-  out.fixed(as_bytes(kMagic)).number(chosen.passes).number(chosen.memory).fixed(salt);
+  out.fixed(as_bytes(kRootMagic)).number(chosen.passes).number(chosen.memory).fixed(salt);
   out.fixed(root.open.signing.bytes);
   TRY_ASSIGN(const Secret key, key_from(passphrase, salt, chosen));
   out.fixed(seal_at_rest(key, root.signing.view(), context_of(out.view())));
@@ -83,9 +83,9 @@ Result<Identity> open_root(const Path& file, const Secret& passphrase) {
   const ByteView bytes = content->view();
   const std::string not_whole =
       file.string() + " is no root key file of this version; restore it from a backup";
-  if (bytes.size() != kFileBytes || as_text(bytes.first(kMagic.size())) != kMagic)
+  if (bytes.size() != kFileBytes || as_text(bytes.first(kRootMagic.size())) != kRootMagic)
     return fail(Code::kCorrupt, not_whole);
-  FieldReader in(bytes.first(kHeadBytes).subspan(kMagic.size()));
+  FieldReader in(bytes.first(kRootHeadBytes).subspan(kRootMagic.size()));
   Cost cost{in.number<std::uint64_t>(), 0};
   cost.memory = in.number<std::uint64_t>();
   const ByteView salt = in.fixed(kSaltBytes);
@@ -96,7 +96,7 @@ Result<Identity> open_root(const Path& file, const Secret& passphrase) {
     return fail(Code::kCorrupt, not_whole);
   TRY_ASSIGN(const Secret key, key_from(passphrase, salt, cost));
   Result<Bytes> opened =
-      open_at_rest(key, bytes.subspan(kHeadBytes), context_of(bytes.first(kHeadBytes)));
+      open_at_rest(key, bytes.subspan(kRootHeadBytes), context_of(bytes.first(kRootHeadBytes)));
   if (!opened)
     return fail(Code::kRefused, file.string() +
                                     " does not open: the passphrase is wrong, or the file was "

@@ -13,10 +13,10 @@
 namespace freshet {
 namespace {
 
-constexpr std::string_view kMagic = "FRT1";
+constexpr std::string_view kTrustMagic = "FRT1";
 constexpr std::string_view kRootDomain = "freshet/root/v1";
 
-static_assert(kMagic.size() + 32 + 8 + limits::kIssuersMax * kCertificateBytes + 128 +
+static_assert(kTrustMagic.size() + 32 + 8 + limits::kIssuersMax * kCertificateBytes + 128 +
                       limits::kRevocationsMax * 12 <=
                   limits::kBundleBytesMax,
               "a full list and all issuers must fit into a bundle");
@@ -108,7 +108,7 @@ Result<Trust> open_parts(const SigningPublic& root, FieldReader in) {
 Result<SigningPublic> root_of(ByteView bundle) {
   SigningPublic root;
   FieldReader in(bundle);
-  const bool ours = as_text(in.fixed(kMagic.size())) == kMagic;
+  const bool ours = as_text(in.fixed(kTrustMagic.size())) == kTrustMagic;
   in.fixed_into(root.bytes);
   if (!ours || in.failed() || bundle.size() > limits::kBundleBytesMax)
     return fail(Code::kBadInput, fmt::format("these {} bytes are no trust bundle that this program "
@@ -130,7 +130,9 @@ Digest root_digest(const SigningPublic& root) { return digest_of(kRootDomain, ro
 Bytes make_bundle(const SigningPublic& root, const std::vector<Bytes>& issuers, ByteView list) {
   CHECK(!issuers.empty() && issuers.size() <= limits::kIssuersMax);
   FieldWriter out;
-  out.fixed(as_bytes(kMagic)).fixed(root.bytes).number(static_cast<std::uint32_t>(issuers.size()));
+  out.fixed(as_bytes(kTrustMagic))
+      .fixed(root.bytes)
+      .number(static_cast<std::uint32_t>(issuers.size()));
   for (const Bytes& issuer : issuers) {
     CHECK(issuer.size() == kCertificateBytes);
     out.fixed(issuer);
@@ -141,7 +143,7 @@ Bytes make_bundle(const SigningPublic& root, const std::vector<Bytes>& issuers, 
 Result<Trust> open_trust(const SigningPublic& root, ByteView bundle) {
   TRY_ASSIGN(const SigningPublic named, root_of(bundle));
   if (named != root) return fail(Code::kRefused, kAnotherRoot);
-  return open_parts(root, FieldReader(bundle.subspan(kMagic.size() + root.bytes.size())));
+  return open_parts(root, FieldReader(bundle.subspan(kTrustMagic.size() + root.bytes.size())));
 }
 
 Result<Trust> open_trust(const Digest& pinned, ByteView bundle) {

@@ -7,22 +7,13 @@
 
 #include "base/check.h"
 #include "crypto/secagg/derive.h"
+#include "crypto/secagg/indices.h"
 #include "crypto/secagg/mask_stream.h"
 #include "crypto/secagg/recovery_subsets.h"
 #include "crypto/sodium.h"
 
 namespace freshet::secagg {
-namespace {
-
-bool rises(std::span<const std::uint32_t> indices) {
-  return std::ranges::adjacent_find(indices, std::greater_equal()) == indices.end();
-}
-
-bool holds(std::span<const std::uint32_t> indices, std::uint32_t index) {
-  return std::ranges::binary_search(indices, index);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 struct Recovery::Wanted {
   std::uint32_t of;

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "crypto/secagg/derive.h"
+#include "crypto/secagg/indices.h"
 #include "crypto/secagg/mask_stream.h"
 #include "crypto/sodium.h"
 
@@ -23,14 +24,6 @@ struct Neighbour {
   enum { kNothing, kTaken, kBad } box_state = kNothing;
   SealedShare box;
 };
-
-bool rises(std::span<const std::uint32_t> indices) {
-  return std::ranges::adjacent_find(indices, std::greater_equal()) == indices.end();
-}
-
-bool holds(std::span<const std::uint32_t> indices, std::uint32_t index) {
-  return std::ranges::binary_search(indices, index);
-}
 
 void draw_scalar(const FillSecret& fill, Key out) {
   std::array<std::uint8_t, 64> wide;

@@ -66,6 +66,8 @@ struct GgufFile {
   Result<std::vector<std::int64_t>> integers(std::string_view key) const;
   Result<std::vector<float>> numbers(std::string_view key) const;
   Result<std::vector<std::string_view>> texts(std::string_view key) const;
+
+  tl::unexpected<Error> refuse(const std::string& what) const;  // kBadInput that names the file
 };
 
 // REQUIRES: `file` outlives what is returned.

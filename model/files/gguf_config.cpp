@@ -11,10 +11,6 @@
 namespace freshet {
 namespace {
 
-tl::unexpected<Error> refuse(const GgufFile& file, const std::string& what) {
-  return fail(Code::kBadInput, file.source + ": " + what);
-}
-
 // Metadata of the architecture: "llama.block_count".
 class Section {
  public:
@@ -23,8 +19,8 @@ class Section {
     for (Architecture each :
          {Architecture::kLlama, Architecture::kQwen2, Architecture::kQwen3, Architecture::kGpt2})
       if (name == name_of(each)) return Section(file, each);
-    return refuse(file, "general.architecture \"" + std::string(name.substr(0, 64)) +
-                            "\" is not supported; Freshet runs llama qwen2 qwen3 gpt2");
+    return file.refuse("general.architecture \"" + std::string(name.substr(0, 64)) +
+                       "\" is not supported; Freshet runs llama qwen2 qwen3 gpt2");
   }
 
   Architecture architecture() const { return architecture_; }
@@ -37,7 +33,7 @@ class Section {
   Result<int> integer(std::string_view name) const {
     TRY_ASSIGN(const std::int64_t value, file_.integer(key(name)));
     if (value < 0 || value > std::numeric_limits<int>::max())
-      return refuse(file_, "metadata \"" + key(name) + "\" is out of range");
+      return file_.refuse("metadata \"" + key(name) + "\" is out of range");
     return static_cast<int>(value);
   }
   Result<int> integer_or(std::string_view name, int absent) const {
@@ -92,8 +88,8 @@ Result<void> check_keys(const Section& section) {
                      std::all_of(value.bytes.begin(), value.bytes.end(),
                                  [](std::uint8_t byte) { return byte == 0; });
     if (!off)
-      return refuse(section.file(), "metadata \"" + std::string(key.substr(0, 100)) +
-                                        "\" asks for something that Freshet does not implement");
+      return section.file().refuse("metadata \"" + std::string(key.substr(0, 100)) +
+                                   "\" asks for something that Freshet does not implement");
   }
   return {};
 }
@@ -115,7 +111,7 @@ std::vector<float> divisors(double theta, int head_dim, const RopeScaling& rope)
 Result<RopeScaling> llama3_of(const GgufFile& file, const GgufTensor& tensor, double theta) {
   const std::size_t entries = tensor.bytes.size() / sizeof(float);
   if (tensor.type != WeightType::kF32 || entries == 0 || entries > 4096)
-    return refuse(file, "tensor \"rope_freqs.weight\" is no short list of F32");
+    return file.refuse("tensor \"rope_freqs.weight\" is no short list of F32");
   std::vector<float> wanted(entries);
   dequantize(tensor.type, tensor.bytes, wanted.data());
   const float largest = *std::max_element(wanted.begin(), wanted.end());
@@ -128,7 +124,7 @@ Result<RopeScaling> llama3_of(const GgufFile& file, const GgufTensor& tensor, do
                    [](float a, float b) { return std::fabs(a - b) <= 1e-4f * std::fabs(b); }))
       return rope;
   }
-  return refuse(file, "tensor \"rope_freqs.weight\" is not Llama 3's scaling of the rotary angles");
+  return file.refuse("tensor \"rope_freqs.weight\" is not Llama 3's scaling of the rotary angles");
 }
 
 Result<RopeScaling> rope_of(const Section& section, double theta) {
@@ -141,10 +137,10 @@ Result<RopeScaling> rope_of(const Section& section, double theta) {
     TRY_ASSIGN(type, file.text(section.key("rope.scaling.type")));
   }
   if (type != "none" && type != "linear")
-    return refuse(file, "rope.scaling.type \"" + std::string(type.substr(0, 64)) +
-                            "\" is not supported; Freshet runs none and linear, and Llama 3's");
+    return file.refuse("rope.scaling.type \"" + std::string(type.substr(0, 64)) +
+                       "\" is not supported; Freshet runs none and linear, and Llama 3's");
   if (type == "linear" && !(rope.factor >= 1 && rope.factor <= 1e6))
-    return refuse(file, "metadata \"" + section.key("rope.scaling.factor") + "\" is out of range");
+    return file.refuse("metadata \"" + section.key("rope.scaling.factor") + "\" is out of range");
   if (type == "linear" && rope.factor != 1)
     rope.kind = RopeScaling::Kind::kLinear;
   else
@@ -154,22 +150,22 @@ Result<RopeScaling> rope_of(const Section& section, double theta) {
   TRY_ASSIGN(const RopeScaling llama3, llama3_of(file, *tensor, theta));
   if (llama3.kind == RopeScaling::Kind::kNone) return rope;
   if (rope.kind != RopeScaling::Kind::kNone)
-    return refuse(file, "the rotary angles are scaled twice (rope.scaling and rope_freqs.weight)");
+    return file.refuse("the rotary angles are scaled twice (rope.scaling and rope_freqs.weight)");
   return llama3;
 }
 
 Result<void> read_heads(const Section& section, ModelConfig& config) {
   TRY_ASSIGN(config.heads, section.integer("attention.head_count"));
   TRY_ASSIGN(config.kv_heads, section.integer_or("attention.head_count_kv", config.heads));
-  if (config.heads == 0) return refuse(section.file(), "a model without attention heads");
+  if (config.heads == 0) return section.file().refuse("a model without attention heads");
   TRY_ASSIGN(config.head_dim,
              section.integer_or("attention.key_length", config.hidden_size / config.heads));
   TRY_ASSIGN(const int values, section.integer_or("attention.value_length", config.head_dim));
   TRY_ASSIGN(const int rotated, section.integer_or("rope.dimension_count", config.head_dim));
   if (values != config.head_dim)
-    return refuse(section.file(), "attention.value_length is not attention.key_length");
+    return section.file().refuse("attention.value_length is not attention.key_length");
   if (rotated != config.head_dim && config.architecture != Architecture::kGpt2)
-    return refuse(section.file(), "rope.dimension_count: a part of each head is rotated");
+    return section.file().refuse("rope.dimension_count: a part of each head is rotated");
   return {};
 }
 
@@ -189,7 +185,7 @@ Result<void> read_tensors(const GgufFile& file, ModelConfig& config) {
   const GgufTensor* embedding = file.find_tensor("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2 ||
       embedding->shape[0] > std::numeric_limits<int>::max())
-    return refuse(file, "no matrix \"token_embd.weight\"; is this a whole model?");
+    return file.refuse("no matrix \"token_embd.weight\"; is this a whole model?");
   config.vocab_size = static_cast<int>(embedding->shape[0]);
   const GgufTensor* head = file.find_tensor("output.weight");
   config.tied_embeddings =
@@ -228,8 +224,8 @@ Result<ModelConfig> gguf_config(const GgufFile& file) {
   if (file.has("split.count")) {
     TRY_ASSIGN(const std::int64_t parts, file.integer("split.count"));
     if (parts > 1)
-      return refuse(file, "one of " + std::to_string(parts) +
-                              " parts of a model; join them with llama-gguf-split --merge");
+      return file.refuse("one of " + std::to_string(parts) +
+                         " parts of a model; join them with llama-gguf-split --merge");
   }
   ModelConfig config;
   config.architecture = section.architecture();
@@ -245,7 +241,7 @@ Result<ModelConfig> gguf_config(const GgufFile& file) {
   TRY(read_tensors(file, config));
   TRY(read_heads(section, config));
   TRY(read_ids(file, config));
-  if (config.layers > 1'000'000) return refuse(file, "more layers than any model has");
+  if (config.layers > 1'000'000) return file.refuse("more layers than any model has");
   if (!gpt2) TRY(read_rotary(section, config));
   TRY(check_model_config(config, file.source));
   return config;

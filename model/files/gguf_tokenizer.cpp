@@ -9,20 +9,6 @@
 namespace freshet {
 namespace {
 
-tl::unexpected<Error> refuse(const GgufFile& file, const std::string& what) {
-  return fail(Code::kBadInput, file.source + ": " + what);
-}
-
-// llama.cpp's kinds of tokens.
-enum TokenKind : std::int64_t {
-  kNormal = 1,
-  kUnknown = 2,
-  kControl = 3,
-  kUserDefined = 4,
-  kUnused = 5,
-  kByte = 6
-};
-
 struct Tokens {
   std::vector<std::string_view> texts;
   std::vector<std::int64_t> kinds;  // as many
@@ -33,12 +19,12 @@ Result<Tokens> read_tokens(const GgufFile& file) {
   TRY_ASSIGN(tokens.texts, file.texts("tokenizer.ggml.tokens"));
   if (tokens.texts.empty() ||
       tokens.texts.size() > static_cast<std::size_t>(limits::kVocabularyMax))
-    return refuse(file, "a vocabulary of " + std::to_string(tokens.texts.size()) + " tokens");
-  tokens.kinds.assign(tokens.texts.size(), kNormal);
+    return file.refuse("a vocabulary of " + std::to_string(tokens.texts.size()) + " tokens");
+  tokens.kinds.assign(tokens.texts.size(), gguf_token::kNormal);
   if (!file.has("tokenizer.ggml.token_type")) return tokens;
   TRY_ASSIGN(tokens.kinds, file.integers("tokenizer.ggml.token_type"));
   if (tokens.kinds.size() != tokens.texts.size())
-    return refuse(file, "tokenizer.ggml.token_type and tokenizer.ggml.tokens differ in length");
+    return file.refuse("tokenizer.ggml.token_type and tokenizer.ggml.tokens differ in length");
   return tokens;
 }
 
@@ -58,18 +44,20 @@ Result<bool> flag_or(const GgufFile& file, std::string_view key, bool absent) {
 
 Result<void> fill_vocabulary(const GgufFile& source, const Tokens& tokens, TokenizerFile& file) {
   for (std::size_t i = 0; i < tokens.texts.size(); ++i) {
-    if (tokens.kinds[i] == kUnused) continue;
+    if (tokens.kinds[i] == gguf_token::kUnused) continue;
     const auto id = static_cast<TokenId>(i);
     std::string text(tokens.texts[i]);
-    if (text.empty()) return refuse(source, "token " + std::to_string(i) + " is empty");
+    if (text.empty()) return source.refuse("token " + std::to_string(i) + " is empty");
     if (!file.vocabulary.emplace(text, id).second)
-      return refuse(source, "two tokens are \"" + text.substr(0, 100) + "\"");
+      return source.refuse("two tokens are \"" + text.substr(0, 100) + "\"");
     const auto kind = tokens.kinds[i];
-    if (kind != kControl && kind != kUnknown && kind != kUserDefined) continue;
+    if (kind != gguf_token::kControl && kind != gguf_token::kUnknown &&
+        kind != gguf_token::kUserDefined)
+      continue;
     AddedToken added;
     added.text = std::move(text);
     added.id = id;
-    added.special = kind != kUserDefined;
+    added.special = kind != gguf_token::kUserDefined;
     file.added.push_back(std::move(added));
   }
   return {};
@@ -84,13 +72,13 @@ Result<void> fill_merges(const GgufFile& source, TokenizerFile& file) {
   for (std::string_view merge : merges) {
     const std::size_t space = merge.find(' ', 1);  // a token may be a space alone
     if (space == std::string_view::npos || space + 1 == merge.size())
-      return refuse(source, "merge \"" + std::string(merge.substr(0, 100)) +
-                                "\" is not two tokens with a space between");
+      return source.refuse("merge \"" + std::string(merge.substr(0, 100)) +
+                           "\" is not two tokens with a space between");
     const std::string_view left = merge.substr(0, space), right = merge.substr(space + 1);
     const MergeRule rule{id_of(left), id_of(right), id_of(std::string(left) + std::string(right))};
     if (rule.left < 0 || rule.right < 0 || rule.product < 0)
-      return refuse(source, "merge \"" + std::string(merge.substr(0, 100)) +
-                                "\" needs a token that is not in the vocabulary");
+      return source.refuse("merge \"" + std::string(merge.substr(0, 100)) +
+                           "\" needs a token that is not in the vocabulary");
     file.merges.push_back(rule);
   }
   return {};
@@ -116,8 +104,8 @@ Result<std::string_view> form_of(const GgufFile& source) {
     if (each.gguf == name) return each.form;
     known += " " + std::string(each.gguf);
   }
-  return refuse(source, "tokenizer.ggml.pre \"" + std::string(name.substr(0, 64)) +
-                            "\" is not supported; Freshet splits as" + known);
+  return source.refuse("tokenizer.ggml.pre \"" + std::string(name.substr(0, 64)) +
+                       "\" is not supported; Freshet splits as" + known);
 }
 
 // Sets the form; true where its makers put BOS before a text unless told otherwise.
@@ -137,10 +125,10 @@ Result<bool> fill_sentencepiece(const GgufFile& source, const Tokens& tokens, To
   TRY(set_form(space ? "llama" : "llama-bare", file));
   TRY_ASSIGN(const std::vector<float> scores, source.numbers("tokenizer.ggml.scores"));
   if (scores.size() != tokens.texts.size())
-    return refuse(source, "tokenizer.ggml.scores and tokenizer.ggml.tokens differ in length");
+    return source.refuse("tokenizer.ggml.scores and tokenizer.ggml.tokens differ in length");
   std::vector<std::string> texts(tokens.texts.begin(), tokens.texts.end());
   std::vector<bool> plain;
-  for (std::int64_t kind : tokens.kinds) plain.push_back(kind == kNormal);
+  for (std::int64_t kind : tokens.kinds) plain.push_back(kind == gguf_token::kNormal);
   file.merges = merges_from_scores(texts, scores, plain);
   return true;
 }
@@ -159,9 +147,9 @@ Result<TokenizerFile> gguf_tokenizer_file(const GgufFile& source) {
     TRY_ASSIGN(bos_first, fill_sentencepiece(source, tokens, file));
     TRY_ASSIGN(file.unknown, special_id(source, "unknown", tokens));
   } else {
-    return refuse(source, "tokenizer.ggml.model \"" + std::string(model.substr(0, 64)) +
-                              "\" is not supported; Freshet reads gpt2 (byte-level BPE) and llama "
-                              "(SentencePiece BPE)");
+    return source.refuse("tokenizer.ggml.model \"" + std::string(model.substr(0, 64)) +
+                         "\" is not supported; Freshet reads gpt2 (byte-level BPE) and llama "
+                         "(SentencePiece BPE)");
   }
   TRY_ASSIGN(const TokenId bos, special_id(source, "bos", tokens));
   TRY_ASSIGN(const TokenId eos, special_id(source, "eos", tokens));

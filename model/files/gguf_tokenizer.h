@@ -12,6 +12,11 @@
 
 namespace freshet {
 
+namespace gguf_token {  // llama.cpp's kinds of tokens
+inline constexpr std::int32_t kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4,
+                              kUnused = 5, kByte = 6;
+}
+
 // kBadInput by name for a kind of tokenizer or pre-tokenizer that is not implemented.
 Result<TokenizerFile> gguf_tokenizer_file(const GgufFile& file);
 Result<Tokenizer> gguf_tokenizer(const GgufFile& file);

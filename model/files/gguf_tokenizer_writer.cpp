@@ -9,10 +9,6 @@
 namespace freshet {
 namespace {
 
-// llama.cpp's kinds of tokens.
-constexpr std::int32_t kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5,
-                       kByte = 6;
-
 struct Form {
   std::string_view name, pre;  // pre: "" for SentencePiece
 };
@@ -43,7 +39,7 @@ Result<Form> form_of(TokenizerFile file) {
               "the tokenizer splits text in a way that a GGUF file has no name for");
 }
 
-struct Tokens {
+struct TokenTable {
   std::vector<std::string> texts;
   std::vector<std::int32_t> kinds;
 };
@@ -53,25 +49,27 @@ bool is_byte(std::string_view token) {
 }
 
 // Ids without a token, up to the rows of the model's embedding, are there for llama.cpp's count.
-Tokens tokens_of(const TokenizerFile& file, int rows) {
-  Tokens tokens;
-  tokens.kinds.assign(static_cast<std::size_t>(rows), kUnused);
+TokenTable tokens_of(const TokenizerFile& file, int rows) {
+  TokenTable tokens;
+  tokens.kinds.assign(static_cast<std::size_t>(rows), gguf_token::kUnused);
   for (int id = 0; id < rows; ++id) tokens.texts.push_back("[PAD" + std::to_string(id) + "]");
   for (const auto& [text, id] : file.vocabulary) {
     const auto place = static_cast<std::size_t>(id);
     tokens.texts[place] = text;
-    tokens.kinds[place] = file.byte_fallback && is_byte(text) ? kByte : kNormal;
+    tokens.kinds[place] =
+        file.byte_fallback && is_byte(text) ? gguf_token::kByte : gguf_token::kNormal;
   }
   for (const AddedToken& added : file.added) {
     const auto place = static_cast<std::size_t>(added.id);
     tokens.texts[place] = added.text;
-    tokens.kinds[place] = added.special ? kControl : kUserDefined;
+    tokens.kinds[place] = added.special ? gguf_token::kControl : gguf_token::kUserDefined;
   }
-  if (file.unknown >= 0) tokens.kinds[static_cast<std::size_t>(file.unknown)] = kUnknown;
+  if (file.unknown >= 0)
+    tokens.kinds[static_cast<std::size_t>(file.unknown)] = gguf_token::kUnknown;
   return tokens;
 }
 
-void put_byte_level(const TokenizerFile& file, const Tokens& tokens, std::string_view pre,
+void put_byte_level(const TokenizerFile& file, const TokenTable& tokens, std::string_view pre,
                     GgufWriter& writer) {
   std::vector<std::string> merges;
   for (const MergeRule& rule : file.merges)
@@ -86,7 +84,7 @@ void put_byte_level(const TokenizerFile& file, const Tokens& tokens, std::string
 }
 
 // The earlier a rule, the higher the score of what it makes; what none makes comes last.
-Result<void> put_sentencepiece(const TokenizerFile& file, const Tokens& tokens, bool space,
+Result<void> put_sentencepiece(const TokenizerFile& file, const TokenTable& tokens, bool space,
                                GgufWriter& writer) {
   if (file.merges.size() > std::size_t{1} << 24)  // F32 tells no more apart
     return fail(Code::kBadInput, "the tokenizer has more merges than a GGUF file can order");
@@ -107,7 +105,7 @@ Result<void> put_gguf_tokenizer(const Tokenizer& tokenizer, int rows, GgufWriter
   if (tokenizer.vocab_size() > rows)
     return fail(Code::kBadInput, "the tokenizer has more tokens than the model has embeddings");
   TRY_ASSIGN(const Form form, form_of(file));
-  const Tokens tokens = tokens_of(file, rows);
+  const TokenTable tokens = tokens_of(file, rows);
   const auto is_one = [](const std::vector<TokenId>& ids, TokenId id) {
     return ids.empty() || (ids.size() == 1 && ids.front() == id);
   };

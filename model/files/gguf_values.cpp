@@ -10,16 +10,17 @@
 namespace freshet {
 namespace {
 
-tl::unexpected<Error> refuse(const GgufFile& file, std::string_view key, const std::string& what) {
-  return fail(Code::kBadInput, file.source + ": metadata \"" + std::string(key) + "\" " + what);
+tl::unexpected<Error> refuse_key(const GgufFile& file, std::string_view key,
+                                 const std::string& what) {
+  return file.refuse("metadata \"" + std::string(key) + "\" " + what);
 }
 
 Result<const GgufValue*> find(const GgufFile& file, std::string_view key, bool array) {
   const auto found = file.metadata.find(key);
   if (found == file.metadata.end())
-    return refuse(file, key, "is missing; was the file made by a current llama.cpp?");
+    return refuse_key(file, key, "is missing; was the file made by a current llama.cpp?");
   if (found->second.is_array != array)
-    return refuse(file, key, array ? "is no array" : "is an array");
+    return refuse_key(file, key, array ? "is no array" : "is an array");
   return &found->second;
 }
 
@@ -73,29 +74,33 @@ std::string kind(const GgufValue& value, std::string_view wanted) {
 
 }  // namespace
 
+tl::unexpected<Error> GgufFile::refuse(const std::string& what) const {
+  return fail(Code::kBadInput, source + ": " + what);
+}
+
 Result<std::int64_t> GgufFile::integer(std::string_view key) const {
   TRY_ASSIGN(const GgufValue* value, find(*this, key, false));
   const auto found = integer_at(*value, 0);
-  if (!found) return refuse(*this, key, kind(*value, "an integer"));
+  if (!found) return refuse_key(*this, key, kind(*value, "an integer"));
   return *found;
 }
 
 Result<double> GgufFile::number(std::string_view key) const {
   TRY_ASSIGN(const GgufValue* value, find(*this, key, false));
   const auto found = number_at(*value, 0);
-  if (!found) return refuse(*this, key, kind(*value, "a number"));
+  if (!found) return refuse_key(*this, key, kind(*value, "a number"));
   return *found;
 }
 
 Result<bool> GgufFile::flag(std::string_view key) const {
   TRY_ASSIGN(const GgufValue* value, find(*this, key, false));
-  if (value->type != GgufType::kBool) return refuse(*this, key, kind(*value, "a truth value"));
+  if (value->type != GgufType::kBool) return refuse_key(*this, key, kind(*value, "a truth value"));
   return value->bytes.front() != 0;
 }
 
 Result<std::string_view> GgufFile::text(std::string_view key) const {
   TRY_ASSIGN(const GgufValue* value, find(*this, key, false));
-  if (value->type != GgufType::kText) return refuse(*this, key, kind(*value, "a text"));
+  if (value->type != GgufType::kText) return refuse_key(*this, key, kind(*value, "a text"));
   ByteView bytes = value->bytes;
   return next_text(bytes);
 }
@@ -105,7 +110,7 @@ Result<std::vector<std::int64_t>> GgufFile::integers(std::string_view key) const
   std::vector<std::int64_t> list;
   for (std::uint64_t i = 0; i < value->count; ++i) {
     const auto found = integer_at(*value, i);
-    if (!found) return refuse(*this, key, kind(*value, "integers"));
+    if (!found) return refuse_key(*this, key, kind(*value, "integers"));
     list.push_back(*found);
   }
   return list;
@@ -116,7 +121,7 @@ Result<std::vector<float>> GgufFile::numbers(std::string_view key) const {
   std::vector<float> list;
   for (std::uint64_t i = 0; i < value->count; ++i) {
     const auto found = number_at(*value, i);
-    if (!found) return refuse(*this, key, kind(*value, "numbers"));
+    if (!found) return refuse_key(*this, key, kind(*value, "numbers"));
     list.push_back(static_cast<float>(*found));
   }
   return list;
@@ -124,7 +129,7 @@ Result<std::vector<float>> GgufFile::numbers(std::string_view key) const {
 
 Result<std::vector<std::string_view>> GgufFile::texts(std::string_view key) const {
   TRY_ASSIGN(const GgufValue* value, find(*this, key, true));
-  if (value->type != GgufType::kText) return refuse(*this, key, kind(*value, "texts"));
+  if (value->type != GgufType::kText) return refuse_key(*this, key, kind(*value, "texts"));
   std::vector<std::string_view> list;
   ByteView bytes = value->bytes;
   for (std::uint64_t i = 0; i < value->count; ++i) list.push_back(next_text(bytes));

@@ -9,7 +9,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool stands(const Path& path) {
+bool lies_at(const Path& path) {
   std::error_code ignored;
   return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
 }
@@ -17,8 +17,8 @@ bool stands(const Path& path) {
 bool holds_a_model(const Path& folder) {
   std::error_code ignored;
   if (!fs::is_directory(folder, ignored)) return false;
-  return fs::is_empty(folder, ignored) || stands(folder / "config.json") ||
-         stands(folder / "adapter_config.json");
+  return fs::is_empty(folder, ignored) || lies_at(folder / "config.json") ||
+         lies_at(folder / "adapter_config.json");
 }
 
 tl::unexpected<Error> in_the_way(const Path& path) {
@@ -39,8 +39,8 @@ Path parent_of(const Path& path) { return path.has_parent_path() ? path.parent_p
 Result<OutputFolder> OutputFolder::begin(const Path& asked, bool replace) {
   const Path path = asked.has_filename() ? asked : asked.parent_path();  // "out/" is "out"
   if (path.empty()) return fail(Code::kBadInput, "\"" + asked.string() + "\" names no folder");
-  if (stands(path) && !replace) return in_the_way(path);
-  if (stands(path) && !holds_a_model(path))
+  if (lies_at(path) && !replace) return in_the_way(path);
+  if (lies_at(path) && !holds_a_model(path))
     return fail(Code::kRefused, path.string() +
                                     " is neither a model nor an adapter; --force replaces those "
                                     "alone: remove it yourself or name another");
@@ -55,7 +55,7 @@ Result<OutputFolder> OutputFolder::begin(const Path& asked, bool replace) {
 
 Result<void> OutputFolder::finish() {
   TRY(sync_folder(unfinished_));
-  if (!stands(path_)) {
+  if (!lies_at(path_)) {
     if (::rename(unfinished_.c_str(), path_.c_str()) != 0)
       return tl::unexpected(errno_error("cannot rename to", path_));
     unfinished_.clear();
@@ -78,7 +78,7 @@ OutputFolder::~OutputFolder() {
 
 Result<void> check_output_file(const Path& path, bool replace) {
   std::error_code ignored;
-  if (!stands(path)) return make_folders(parent_of(path));
+  if (!lies_at(path)) return make_folders(parent_of(path));
   if (!replace) return in_the_way(path);
   if (fs::is_regular_file(path, ignored)) return {};
   return fail(Code::kRefused, path.string() + " is not a file; name another");

@@ -25,6 +25,9 @@ enum class WeightType : std::uint8_t {
   kQ5_K,
   kQ6_K,
 };
+inline bool is_plain(WeightType type) {  // one number a value, no blocks
+  return type == WeightType::kF32 || type == WeightType::kF16 || type == WeightType::kBF16;
+}
 inline constexpr std::size_t kWeightTypes = 11;
 
 struct BlockFacts {

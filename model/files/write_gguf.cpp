@@ -22,10 +22,6 @@ std::uint32_t file_type_of(WeightType type) {  // llama.cpp's numbers
   return 32;  // BF16
 }
 
-bool is_plain(WeightType type) {
-  return type == WeightType::kF32 || type == WeightType::kF16 || type == WeightType::kBF16;
-}
-
 struct Placed {
   const WeightView* weight;
   GgufPlace place;

@@ -27,10 +27,6 @@ constexpr const char* kBeside[] = {
     "tokenizer.model",
 };
 
-bool is_plain(WeightType type) {
-  return type == WeightType::kF32 || type == WeightType::kF16 || type == WeightType::kBF16;
-}
-
 Dtype dtype_of(WeightType type) {
   CHECK(is_plain(type), "{}", block_of(type).name);
   if (type == WeightType::kF32) return Dtype::kF32;

@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint64_t kAny = std::numeric_limits<std::uint64_t>::max();
 // Bounds of a float must be floats: nothing within them is rounded out of them.
 constexpr Bounds<double> kFinite{-0x1p100, 0x1p100};
-constexpr Bounds<double> kNotNegative{0, 0x1p100};
+constexpr Bounds<double> kPositive{0, 0x1p100};
 constexpr Bounds<int> kWindow{2, 1 << 20};
 constexpr std::array<std::string_view, 2> kSlots{"slm", "llm"};
 constexpr std::array<Code, 6> kCodes{Code::kBadInput, Code::kRefused, Code::kUnavailable,
@@ -58,7 +58,7 @@ void list(Fields& fields, Finetuned& finetuned) {
   fields.floats("adapter", finetuned.adapter);
   fields.real("first_loss", finetuned.first_loss, kFinite);
   fields.real("last_loss", finetuned.last_loss, kFinite);
-  fields.real("seconds", finetuned.seconds, kNotNegative);
+  fields.real("seconds", finetuned.seconds, kPositive);
 }
 
 void list(Fields& fields, Digest& digest) {
@@ -179,7 +179,7 @@ void list(Fields& fields, EvaluateDone& reply) {
   list(fields, reply.id);
   fields.count("tokens", reply.evaluation.tokens, kAny);
   fields.count("bytes", reply.evaluation.bytes, kAny);
-  fields.real("nll", reply.evaluation.nll, kNotNegative);
+  fields.real("nll", reply.evaluation.nll, kPositive);
 }
 
 void list(Fields& fields, Distill& request) {

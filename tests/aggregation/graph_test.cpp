@@ -12,17 +12,17 @@
 namespace freshet {
 namespace {
 
-struct Row {
+struct GraphRow {
   std::uint32_t n;
   double corrupt, dropped;
   bool quorum;  // of signatures: the graph itself need not tell two survivor lists apart
   std::uint32_t degree, threshold;
 };
 
-class PlannedGraph : public testing::TestWithParam<Row> {};
+class PlannedGraph : public testing::TestWithParam<GraphRow> {};
 
 TEST_P(PlannedGraph, HasTheDegreeAndThresholdOfThePublishedTable) {
-  const Row& row = GetParam();
+  const GraphRow& row = GetParam();
   const auto plan = plan_graph(row.n, {row.corrupt, row.dropped, 40, 20, row.quorum});
   ASSERT_TRUE(plan) << plan.error().what;
   EXPECT_EQ(plan->degree, row.degree);
@@ -33,16 +33,17 @@ TEST_P(PlannedGraph, HasTheDegreeAndThresholdOfThePublishedTable) {
 // At 2^-40, of Google's federated-compute, and of an independent implementation of its conditions.
 INSTANTIATE_TEST_SUITE_P(
     At40Bits, PlannedGraph,
-    testing::Values(Row{100, .05, .05, true, 12, 6}, Row{100, .05, .05, false, 16, 11},
-                    Row{1000, .05, .05, true, 30, 17}, Row{1000, .05, .05, false, 52, 37},
-                    Row{10000, .05, .05, true, 34, 20}, Row{10000, .05, .05, false, 62, 44},
-                    Row{100, .05, .33, true, 28, 6}, Row{100, .05, .33, false, 72, 39},
-                    Row{1000, .05, .33, true, 72, 24}, Row{1000, .33, .05, false, 132, 109},
-                    Row{100, .33, .33, true, 68, 34}, Row{1000, .3, .3, false, 872, 584},
-                    Row{64, .1, .2, true, 18, 7}, Row{64, .1, .2, false, 32, 20},
-                    Row{128, .1, .2, true, 30, 13}, Row{128, .1, .2, false, 62, 38},
-                    Row{256, .1, .2, true, 48, 22}, Row{256, .1, .2, false, 102, 64},
-                    Row{1000, .1, .2, true, 66, 31}, Row{1000, .1, .2, false, 194, 124}));
+    testing::Values(GraphRow{100, .05, .05, true, 12, 6}, GraphRow{100, .05, .05, false, 16, 11},
+                    GraphRow{1000, .05, .05, true, 30, 17}, GraphRow{1000, .05, .05, false, 52, 37},
+                    GraphRow{10000, .05, .05, true, 34, 20},
+                    GraphRow{10000, .05, .05, false, 62, 44}, GraphRow{100, .05, .33, true, 28, 6},
+                    GraphRow{100, .05, .33, false, 72, 39}, GraphRow{1000, .05, .33, true, 72, 24},
+                    GraphRow{1000, .33, .05, false, 132, 109},
+                    GraphRow{100, .33, .33, true, 68, 34}, GraphRow{1000, .3, .3, false, 872, 584},
+                    GraphRow{64, .1, .2, true, 18, 7}, GraphRow{64, .1, .2, false, 32, 20},
+                    GraphRow{128, .1, .2, true, 30, 13}, GraphRow{128, .1, .2, false, 62, 38},
+                    GraphRow{256, .1, .2, true, 48, 22}, GraphRow{256, .1, .2, false, 102, 64},
+                    GraphRow{1000, .1, .2, true, 66, 31}, GraphRow{1000, .1, .2, false, 194, 124}));
 
 TEST(GraphPlan, TakesMoreNeighboursForMoreSecurity) {
   for (const std::uint32_t n : {300u, 1000u, 3000u}) {

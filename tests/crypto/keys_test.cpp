@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 #include <sodium.h>
 
+#include "tests/crypto/hex.h"
+
 namespace freshet {
 namespace {
-
-Bytes hex(std::string_view text) { return from_hex(text).value(); }
 
 template <class Key>
 Key key_of(std::string_view text) {

@@ -3,12 +3,10 @@
 #include <gtest/gtest.h>
 #include <sodium.h>
 
-#include "base/bytes.h"
+#include "tests/crypto/hex.h"
 
 namespace freshet {
 namespace {
-
-Bytes hex(std::string_view text) { return from_hex(text).value(); }
 
 TEST(KnownAnswers, Blake2b512OfAbc) {
   Bytes out(64);

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/crypto/hex.h"
+
 namespace freshet {
 namespace {
-
-Bytes hex(std::string_view text) { return from_hex(text).value(); }
 
 constexpr std::string_view kPlain = "the river rises in spring";
 

@@ -48,9 +48,8 @@ TEST(CoreMap, GathersWhatItScattered) {
   const std::vector<float> found = gather(whole, core, adapter);
   for (std::size_t i = 0; i < core.size; ++i) EXPECT_NEAR(found[i], moved[i], 1e-5);
   for (const LayoutEntry& entry : whole.entries)
-    if (entry.factor == Factor::kA)
-      for (std::size_t i = 0; i < entry.size(); ++i)
-        EXPECT_EQ(adapter[entry.offset + i], first[entry.offset + i]);
+    for (std::size_t i = 0; entry.factor == Factor::kA && i < entry.size(); ++i)
+      EXPECT_EQ(adapter[entry.offset + i], first[entry.offset + i]);
 }
 
 // Orthonormal columns: a core and what it does to B have the same norm, so that a clip is a clip of

@@ -10,7 +10,7 @@
 namespace freshet {
 namespace {
 
-void put(const Path& path, std::string_view text) {
+void put_text(const Path& path, std::string_view text) {
   ASSERT_TRUE(make_folders(path.parent_path()));
   ASSERT_TRUE(write_file_durably(path, as_bytes(text)));
 }
@@ -41,11 +41,11 @@ std::string lines(int count, const std::string& line) {
 
 TEST(TextFolder, OpensTextFilesBelowItInOrder) {
   const TempFolder folder;
-  put(folder / "b.txt", "b");
-  put(folder / "a" / Path("z.MD"), "z");
-  put(folder / "c.text", "c");
-  put(folder / "ignored.pdf", "x");
-  put(folder / "notxt", "x");
+  put_text(folder / "b.txt", "b");
+  put_text(folder / "a" / Path("z.MD"), "z");
+  put_text(folder / "c.text", "c");
+  put_text(folder / "ignored.pdf", "x");
+  put_text(folder / "notxt", "x");
   std::filesystem::create_symlink(folder / "b.txt", folder / "link.txt");
   std::filesystem::create_directory(folder / "folder.txt");
   const auto files = open_text_folder(folder.path());
@@ -64,14 +64,14 @@ TEST(TextFolder, SaysWhatToDoWithoutText) {
     EXPECT_NE(files.error().what.find("give a folder with .txt"), std::string::npos)
         << files.error().what;
   }
-  put(folder / "a.txt", "x");
+  put_text(folder / "a.txt", "x");
   EXPECT_FALSE(open_text_folder(folder / "a.txt"));
 }
 
 TEST(TextFolder, RefusesWhatItMayNotRead) {
   if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
   const TempFolder folder;
-  put(folder / "a.txt", "x");
+  put_text(folder / "a.txt", "x");
   std::filesystem::permissions(folder / "a.txt", std::filesystem::perms::none);
   const auto files = open_text_folder(folder.path());
   ASSERT_FALSE(files);
@@ -80,7 +80,7 @@ TEST(TextFolder, RefusesWhatItMayNotRead) {
 
 TEST(Documents, AreSplitAndStripped) {
   const TempFolder folder;
-  put(folder / "a.txt", " first \n<|endoftext|>\n\n<|endoftext|>second\xFF<|endoftext|>");
+  put_text(folder / "a.txt", " first \n<|endoftext|>\n\n<|endoftext|>second\xFF<|endoftext|>");
   const auto files = open_text_folder(folder.path());
   ASSERT_TRUE(files);
   for (int again = 0; again < 2; ++again) {  // the descriptor's offset does not matter

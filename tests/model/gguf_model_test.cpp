@@ -12,9 +12,9 @@
 namespace freshet {
 namespace {
 
-constexpr const char* kTexts[] = {"When the water rises",
-                                  "  They've done  this for 100 years;\n\t x",
-                                  "na\u00efve caf\u00e9 \U0001F30D </s> a<s>b", ""};
+constexpr const char* kSentences[] = {"When the water rises",
+                                      "  They've done  this for 100 years;\n\t x",
+                                      "na\u00efve caf\u00e9 \U0001F30D </s> a<s>b", ""};
 const Path kGguf = "tests/model/golden/gguf", kFolders = "tests/trainer/golden";
 
 Result<ModelParts> read_from(const Path& path) {
@@ -55,7 +55,7 @@ TEST_P(GgufModel, IsTheModelThatItWasMadeFrom) {
   }
   EXPECT_EQ(gguf->chat_template, "{{ messages }}");
 
-  for (const char* text : kTexts)
+  for (const char* text : kSentences)
     EXPECT_EQ(gguf->tokenizer.encode(text, true), folder->tokenizer.encode(text, true)) << text;
   const std::vector<TokenId> ids = gguf->tokenizer.encode("the rivers", false);
   EXPECT_EQ(gguf->tokenizer.decode(ids), "the rivers");
@@ -251,7 +251,7 @@ TEST(GgufConfig, ReadsWhatItWrote) {
     EXPECT_TRUE(check_weights(*again, *weights, "m.gguf"));
     const auto same = read_tokenizer(*again_files);
     ASSERT_TRUE(same) << same.error().what;
-    for (const char* text : kTexts)
+    for (const char* text : kSentences)
       EXPECT_EQ(same->encode(text, true), tokenizer->encode(text, true)) << text;
     EXPECT_EQ(same->bos_id(), tokenizer->bos_id());
     EXPECT_EQ(same->eos_id(), tokenizer->eos_id());

@@ -14,20 +14,20 @@ namespace {
 const Path kTypes = "tests/model/golden/gguf/types.gguf";
 
 template <class T>
-void put(Bytes& out, T value) {
+void append(Bytes& out, T value) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(&value);
   out.insert(out.end(), bytes, bytes + sizeof value);
 }
 void put_name(Bytes& out, std::string_view text) {
-  put(out, static_cast<std::uint64_t>(text.size()));
+  append(out, static_cast<std::uint64_t>(text.size()));
   out.insert(out.end(), text.begin(), text.end());
 }
 
 Bytes start_of(std::uint64_t tensors, std::uint64_t values, std::uint32_t version = 3) {
   Bytes file = to_bytes(as_bytes("GGUF"));
-  put(file, version);
-  put(file, tensors);
-  put(file, values);
+  append(file, version);
+  append(file, tensors);
+  append(file, values);
   return file;
 }
 
@@ -43,10 +43,10 @@ Bytes file_of(const std::vector<Info>& infos, std::size_t data) {
   Bytes file = start_of(infos.size(), 0);
   for (const Info& info : infos) {
     put_name(file, info.name);
-    put(file, static_cast<std::uint32_t>(info.dimensions.size()));
-    for (std::uint64_t length : info.dimensions) put(file, length);
-    put(file, info.type);
-    put(file, info.offset);
+    append(file, static_cast<std::uint32_t>(info.dimensions.size()));
+    for (std::uint64_t length : info.dimensions) append(file, length);
+    append(file, info.type);
+    append(file, info.offset);
   }
   file.resize((file.size() + 31) / 32 * 32 + data);
   return file;
@@ -193,14 +193,14 @@ TEST(Gguf, RefusesDamagedMetadata) {
   };
   const auto key = [](Bytes& file, GgufType type) {
     put_name(file, "k");
-    put(file, static_cast<std::uint32_t>(type));
+    append(file, static_cast<std::uint32_t>(type));
   };
   const auto array = [&](Bytes& file, GgufType type, std::uint64_t count) {
     key(file, GgufType::kArray);
-    put(file, static_cast<std::uint32_t>(type));
-    put(file, count);
+    append(file, static_cast<std::uint32_t>(type));
+    append(file, count);
   };
-  expect_refused(with(1, [&](Bytes& f) { put(f, ~std::uint64_t{0}); }), "inside a metadata key");
+  expect_refused(with(1, [&](Bytes& f) { append(f, ~std::uint64_t{0}); }), "inside a metadata key");
   expect_refused(with(1, [&](Bytes& f) { key(f, static_cast<GgufType>(13)); }),
                  "\"k\" has the unknown type 13");
   expect_refused(with(1, [&](Bytes& f) { array(f, GgufType::kArray, 1); }), "array of arrays");
@@ -213,15 +213,15 @@ TEST(Gguf, RefusesDamagedMetadata) {
   expect_refused(with(1,
                       [&](Bytes& f) {
                         key(f, GgufType::kText);
-                        put(f, std::uint64_t{1000});
+                        append(f, std::uint64_t{1000});
                       }),
                  "ends inside metadata \"k\"");
   expect_refused(with(2,
                       [&](Bytes& f) {
                         key(f, GgufType::kBool);
-                        put(f, std::uint8_t{1});
+                        append(f, std::uint8_t{1});
                         key(f, GgufType::kBool);
-                        put(f, std::uint8_t{1});
+                        append(f, std::uint8_t{1});
                       }),
                  "\"k\" stands twice");
   for (std::uint32_t alignment : {0u, 3u, 1u << 20}) {
@@ -229,8 +229,8 @@ TEST(Gguf, RefusesDamagedMetadata) {
     expect_refused(with(1,
                         [&](Bytes& f) {
                           put_name(f, "general.alignment");
-                          put(f, static_cast<std::uint32_t>(GgufType::kU32));
-                          put(f, alignment);
+                          append(f, static_cast<std::uint32_t>(GgufType::kU32));
+                          append(f, alignment);
                         }),
                    "not a power of two");
   }

@@ -11,7 +11,7 @@ namespace {
 
 const Path kGolden = "tests/trainer/golden";
 
-void put(const TempFolder& folder, const char* name, std::string_view text) {
+void put_part(const TempFolder& folder, const char* name, std::string_view text) {
   ASSERT_TRUE(write_file_durably(folder / name, as_bytes(text)));
 }
 
@@ -75,9 +75,9 @@ TEST(ModelParts, AreReadFromEveryGoldenModel) {
 TEST(ModelParts, TakeTheChatTemplateFromItsOwnFileFirst) {
   const TempFolder folder;
   copy(folder, "qwen3");
-  put(folder, "tokenizer_config.json", R"({"chat_template": "from the configuration"})");
+  put_part(folder, "tokenizer_config.json", R"({"chat_template": "from the configuration"})");
   EXPECT_EQ(read_from(folder.path())->chat_template, "from the configuration");
-  put(folder, "chat_template.jinja", "from its file");
+  put_part(folder, "chat_template.jinja", "from its file");
   EXPECT_EQ(read_from(folder.path())->chat_template, "from its file");
 }
 
@@ -85,15 +85,15 @@ TEST(ModelParts, EndATextWithEveryTokenThatEndsOne) {
   const TempFolder folder;
   copy(folder, "qwen3");
   EXPECT_EQ(read_from(folder.path())->config.eos_ids, std::vector<int>{2});
-  put(folder, "generation_config.json", R"({"eos_token_id": [7, 2, -1, 1000000, "x", 9]})");
+  put_part(folder, "generation_config.json", R"({"eos_token_id": [7, 2, -1, 1000000, "x", 9]})");
   EXPECT_EQ(read_from(folder.path())->config.eos_ids, (std::vector<int>{2, 7, 9}));
-  put(folder, "generation_config.json", R"({"eos_token_id": 5})");
+  put_part(folder, "generation_config.json", R"({"eos_token_id": 5})");
   EXPECT_EQ(read_from(folder.path())->config.eos_ids, (std::vector<int>{2, 5}));
-  put(folder, "generation_config.json", R"({"eos_token_id": null})");
+  put_part(folder, "generation_config.json", R"({"eos_token_id": null})");
   EXPECT_EQ(read_from(folder.path())->config.eos_ids, std::vector<int>{2});
-  put(folder, "generation_config.json", "[]");
+  put_part(folder, "generation_config.json", "[]");
   EXPECT_EQ(read_from(folder.path())->config.eos_ids, std::vector<int>{2});
-  put(folder, "generation_config.json", "{");
+  put_part(folder, "generation_config.json", "{");
   expect_part(refusal(folder.path()), "generation_config.json");
 }
 
@@ -130,8 +130,8 @@ TEST(ModelParts, IgnoreTheHeadOfATiedModelAndComputedBuffers) {
 TEST(ModelParts, RefuseATokenizerOfAnotherModel) {
   const TempFolder folder;
   copy(folder, "qwen3");
-  put(folder, "tokenizer.json",
-      R"({"model": {"type": "BPE", "vocab": {"a": 0, "b": 288}, "merges": []}})");
+  put_part(folder, "tokenizer.json",
+           R"({"model": {"type": "BPE", "vocab": {"a": 0, "b": 288}, "merges": []}})");
   expect_part(refusal(folder.path()), "289 tokens and the model 288");
 }
 

@@ -23,7 +23,7 @@ struct Forms {
   std::vector<Form> forms;
 };
 
-Forms load(const char* file) {
+Forms load_forms(const char* file) {
   const SortedJson golden =
       SortedJson::parse(*read_file(Path("tests/model/golden") / file, 1 << 20));
   Forms loaded{golden["texts"].get<std::vector<std::string>>(), {}};
@@ -55,7 +55,7 @@ bool exact(const std::string& name) {
 class TokenizerForms : public testing::TestWithParam<const char*> {};
 
 TEST_P(TokenizerForms, GiveTheIdsOfThePythonPackage) {
-  const Forms golden = load(GetParam());
+  const Forms golden = load_forms(GetParam());
   ASSERT_GE(golden.forms.size(), 12u);
   for (const Form& form : golden.forms) {
     const auto tokenizer = Tokenizer::parse(form.json, form.name);
@@ -67,7 +67,7 @@ TEST_P(TokenizerForms, GiveTheIdsOfThePythonPackage) {
 }
 
 TEST_P(TokenizerForms, ReadTheSameWhenWritten) {
-  const Forms golden = load(GetParam());
+  const Forms golden = load_forms(GetParam());
   for (const Form& form : golden.forms) {
     const auto tokenizer = Tokenizer::parse(form.json, form.name);
     ASSERT_TRUE(tokenizer) << tokenizer.error().what;
@@ -85,7 +85,7 @@ TEST_P(TokenizerForms, ReadTheSameWhenWritten) {
 }
 
 TEST_P(TokenizerForms, DecodeGivesBackTheTextWhereTheFormAllows) {
-  const Forms golden = load(GetParam());
+  const Forms golden = load_forms(GetParam());
   for (const Form& form : golden.forms) {
     if (!exact(form.name)) continue;
     const auto tokenizer = Tokenizer::parse(form.json, form.name);
@@ -102,7 +102,7 @@ TEST_P(TokenizerForms, DecodeGivesBackTheTextWhereTheFormAllows) {
 }
 
 TEST_P(TokenizerForms, DecodedAsAStreamTheTextIsTheSame) {
-  const Forms golden = load(GetParam());
+  const Forms golden = load_forms(GetParam());
   for (const Form& form : golden.forms) {
     const auto tokenizer = Tokenizer::parse(form.json, form.name);
     ASSERT_TRUE(tokenizer) << tokenizer.error().what;

@@ -16,7 +16,7 @@ const Path kGolden = "tests/model/golden";
 
 std::string text_of(const char* name) { return *read_file(kGolden / name, 1 << 20); }
 
-Tokenizer load(const char* name) {
+Tokenizer tokenizer_of(const char* name) {
   auto tokenizer = Tokenizer::parse(text_of(name), name);
   if (!tokenizer) throw std::runtime_error(tokenizer.error().what);
   return std::move(*tokenizer);
@@ -40,7 +40,7 @@ TEST(Tokenizer, GivesTheIdsOfThePythonPackage) {
   const Json golden = *parse_json(text_of("ids.json"), "ids.json");
   EXPECT_EQ(golden.size(), 5u);
   for (const auto& [name, cases] : golden.items()) {
-    const Tokenizer tokenizer = load(name.c_str());
+    const Tokenizer tokenizer = tokenizer_of(name.c_str());
     for (const Json& item : cases)
       EXPECT_EQ(tokenizer.encode(item[0].get<std::string>(), true),
                 item[1].get<std::vector<TokenId>>())
@@ -49,7 +49,7 @@ TEST(Tokenizer, GivesTheIdsOfThePythonPackage) {
 }
 
 TEST(Tokenizer, ByteLevelGivesBackEveryByte) {
-  const Tokenizer tokenizer = load("byte_level.json");
+  const Tokenizer tokenizer = tokenizer_of("byte_level.json");
   for (std::uint64_t seed = 0; seed < 3000; ++seed) {
     Rng rng(seed);
     const std::string text = random_bytes(rng, 80);
@@ -58,7 +58,7 @@ TEST(Tokenizer, ByteLevelGivesBackEveryByte) {
 }
 
 TEST(Tokenizer, ByteFallbackGivesBackEveryByteBesideTheMarkOfASpace) {
-  const Tokenizer tokenizer = load("llama.json");
+  const Tokenizer tokenizer = tokenizer_of("llama.json");
   for (std::uint64_t seed = 0; seed < 3000; ++seed) {
     Rng rng(seed);
     const std::string text = random_bytes(rng, 80);
@@ -68,7 +68,7 @@ TEST(Tokenizer, ByteFallbackGivesBackEveryByteBesideTheMarkOfASpace) {
 }
 
 TEST(Tokenizer, SpecialIdsStandAroundTheTextAndGiveNoText) {
-  const Tokenizer tokenizer = load("byte_level.json");
+  const Tokenizer tokenizer = tokenizer_of("byte_level.json");
   const std::vector<TokenId> plain = tokenizer.encode("the river", false),
                              special = tokenizer.encode("the river", true);
   ASSERT_EQ(special.size(), plain.size() + 2);
@@ -79,9 +79,9 @@ TEST(Tokenizer, SpecialIdsStandAroundTheTextAndGiveNoText) {
 }
 
 TEST(Tokenizer, FindsBeginAndEndByTemplateOrByName) {
-  EXPECT_EQ(load("byte_level.json").bos_id(), 1);
-  EXPECT_EQ(load("byte_level.json").eos_id(), 2);
-  EXPECT_EQ(load("llama.json").eos_id(), 2);  // "</s>", though no template puts it
+  EXPECT_EQ(tokenizer_of("byte_level.json").bos_id(), 1);
+  EXPECT_EQ(tokenizer_of("byte_level.json").eos_id(), 2);
+  EXPECT_EQ(tokenizer_of("llama.json").eos_id(), 2);  // "</s>", though no template puts it
   const auto none =
       Tokenizer::parse(R"({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}})", "t");
   ASSERT_TRUE(none) << none.error().what;
@@ -101,7 +101,7 @@ TEST(Tokenizer, CuttingAtWordsChangesNoId) {
   ASSERT_TRUE(whole) << whole.error().what;
   EXPECT_EQ(whole->encode("z z", false),
             (std::vector<TokenId>{5001, 5001}));  // "▁z" comes first, by rank
-  const Tokenizer cut = load("llama.json");
+  const Tokenizer cut = tokenizer_of("llama.json");
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
     Rng rng(seed);
     std::string text;
@@ -115,16 +115,16 @@ TEST(Tokenizer, EncodesAMillionBytesWithoutASpace) {
   std::string text;
   while (text.size() < 1'000'000) text += "thing";
   for (const char* name : {"byte_level.json", "llama.json", "llama_across_words.json"}) {
-    const Tokenizer tokenizer = load(name);
+    const Tokenizer tokenizer = tokenizer_of(name);
     EXPECT_EQ(tokenizer.decode(tokenizer.encode(text, false)), text) << name;
   }
 }
 
 TEST(Tokenizer, SeveralThreadsGetTheSameIds) {
-  const Tokenizer tokenizer = load("byte_level.json");
+  const Tokenizer tokenizer = tokenizer_of("byte_level.json");
   std::string text;
   for (int i = 0; i < 2000; ++i) text += "the river " + std::to_string(i) + " ";
-  const std::vector<TokenId> expected = load("byte_level.json").encode(text, true);
+  const std::vector<TokenId> expected = tokenizer_of("byte_level.json").encode(text, true);
   std::vector<std::vector<TokenId>> got(4);
   std::vector<std::thread> threads;
   for (auto& ids : got) threads.emplace_back([&] { ids = tokenizer.encode(text, true); });
@@ -210,11 +210,10 @@ TEST(ByteLevel, SplitsIntoWordsThatAreTheText) {
     splitter.split(text, [&](std::string_view word) { list.emplace_back(word); });
     return list;
   };
-  using List = std::vector<std::string>;
   EXPECT_EQ(words("It's  two\nlines, 42!"),
-            (List{"It", "'s", " ", " two", "\n", "lines", ",", " 42", "!"}));
-  EXPECT_EQ(words("a\xFF\xFE b"), (List{"a", "\xFF\xFE", " b"}));
-  EXPECT_EQ(words(""), List{});
+            (std::vector<std::string>{"It", "'s", " ", " two", "\n", "lines", ",", " 42", "!"}));
+  EXPECT_EQ(words("a\xFF\xFE b"), (std::vector<std::string>{"a", "\xFF\xFE", " b"}));
+  EXPECT_EQ(words(""), std::vector<std::string>{});
 }
 
 }  // namespace

@@ -19,11 +19,11 @@
 namespace freshet {
 namespace {
 
-const OnProgress kQuiet = [](std::uint64_t, std::uint64_t) -> Result<void> { return {}; };
+const OnProgress kSilent = [](std::uint64_t, std::uint64_t) -> Result<void> { return {}; };
 
 // The golden models of peft (tests/model/golden/peft), with a tokenizer of as many ids as they
 // have.
-Path model_from(const char* name, const TempFolder& place) {
+Path model_at(const char* name, const TempFolder& place) {
   if (std::string_view(name).find('/') != std::string_view::npos) return name;  // a whole folder
   const Path golden = Path("tests/model/golden/peft") / name, folder = place / name;
   std::filesystem::create_directories(folder);
@@ -49,13 +49,13 @@ class ToGguf : public testing::TestWithParam<const char*> {};
 
 TEST_P(ToGguf, HoldsTheSameModelAndComesBack) {
   const TempFolder place;
-  const Path folder = model_from(GetParam(), place);
+  const Path folder = model_at(GetParam(), place);
   const ModelFiles files = *open_model_folder(folder);
   const WritePlan plan{place / "m.gguf", false, WeightType::kF32};
-  const auto written = write_gguf(files, plan, kQuiet);
+  const auto written = write_gguf(files, plan, kSilent);
   ASSERT_TRUE(written) << written.error().what;
   const ModelFiles gguf = *open_model_folder(place / "m.gguf");
-  const auto back = write_hugging_face(place / "m.gguf", gguf, {place / "back"}, kQuiet);
+  const auto back = write_hugging_face(place / "m.gguf", gguf, {place / "back"}, kSilent);
   ASSERT_TRUE(back) << back.error().what;
   EXPECT_EQ(back->parameters, written->parameters);
   const ModelFiles again_files = *open_model_folder(place / "back");
@@ -101,7 +101,7 @@ Path model_of_blocks(const TempFolder& place) {
     for (float& value : made) value = static_cast<float>(rng.normal());
     tensors.push_back({shape.name, shape.shape, made});
   }
-  const Path folder = model_from("llama", place);
+  const Path folder = model_at("llama", place);
   EXPECT_TRUE(write_file_durably(folder / "config.json", as_bytes(to_json(config).dump())));
   EXPECT_TRUE(
       write_file_durably(folder / "model.safetensors", write_safetensors(tensors, Dtype::kF32)));
@@ -111,7 +111,7 @@ Path model_of_blocks(const TempFolder& place) {
 TEST(WriteGguf, KeepsEightBitsWithinHalfAStepOfEachBlock) {
   const TempFolder place;
   const ModelFiles files = *open_model_folder(model_of_blocks(place));
-  const auto written = write_gguf(files, {place / "m.gguf", false, WeightType::kQ8_0}, kQuiet);
+  const auto written = write_gguf(files, {place / "m.gguf", false, WeightType::kQ8_0}, kSilent);
   ASSERT_TRUE(written) << written.error().what;
   const ModelFiles gguf = *open_model_folder(place / "m.gguf");
   const Weights before = *Weights::open(files), after = *Weights::open(gguf);
@@ -134,30 +134,30 @@ TEST(WriteGguf, KeepsEightBitsWithinHalfAStepOfEachBlock) {
 TEST(WriteGguf, RefusesWindowsThatDifferByLayer) {
   const TempFolder place;
   const ModelFiles files = *open_model_folder("tests/trainer/golden/qwen2-window");
-  const auto refused = write_gguf(files, {place / "m.gguf", false, {}}, kQuiet);
+  const auto refused = write_gguf(files, {place / "m.gguf", false, {}}, kSilent);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().what.find("windows"), std::string::npos) << refused.error().what;
 }
 
 TEST(WriteGguf, LeavesAtSixteenBitsWhatHasNoWholeBlocks) {
   const TempFolder place;
-  const Path folder = model_from("llama", place);
+  const Path folder = model_at("llama", place);
   const ModelFiles files = *open_model_folder(folder);
-  ASSERT_TRUE(write_gguf(files, {place / "m.gguf", false, WeightType::kQ8_0}, kQuiet));
+  ASSERT_TRUE(write_gguf(files, {place / "m.gguf", false, WeightType::kQ8_0}, kSilent));
   const auto mapped = MappedFile::open(place / "m.gguf");
   const auto file = read_gguf(mapped->view(), "m.gguf");
   ASSERT_TRUE(file) << file.error().what;
   EXPECT_EQ(file->integer("general.file_type"), 7);
   EXPECT_EQ(file->find_tensor("blk.0.attn_q.weight")->type, WeightType::kF16);  // rows of 8
   EXPECT_EQ(file->find_tensor("output_norm.weight")->type, WeightType::kF32);
-  const auto refused = write_gguf(files, {place / "m.gguf", false, {}}, kQuiet);
+  const auto refused = write_gguf(files, {place / "m.gguf", false, {}}, kSilent);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kRefused);
 }
 
 TEST(WriteGguf, LeavesNothingWhereItEndsEarly) {
   const TempFolder place;
-  const Path folder = model_from("llama", place);
+  const Path folder = model_at("llama", place);
   const ModelFiles files = *open_model_folder(folder);
   const OnProgress full = [](std::uint64_t done, std::uint64_t total) -> Result<void> {
     if (done < total / 2) return {};
@@ -191,14 +191,14 @@ class LoraGguf : public testing::TestWithParam<const char*> {};
 
 TEST_P(LoraGguf, AddedToTheModelsFileGivesTheMergedModelsFile) {
   const TempFolder place;
-  const Path folder = model_from(GetParam(), place),
+  const Path folder = model_at(GetParam(), place),
              golden = Path("tests/model/golden/peft") / GetParam();
   const ModelFiles files = *open_model_folder(folder);
   const ModelConfig config = *read_config(files);
   const PeftAdapter adapter = *read_peft_adapter(*open_peft_folder(golden), config);
   const AdapterFold fold = *AdapterFold::make(config, adapter.spec, adapter.values);
-  ASSERT_TRUE(write_gguf(files, {place / "base.gguf", false, WeightType::kF32}, kQuiet));
-  ASSERT_TRUE(write_gguf(files, {place / "merged.gguf", false, WeightType::kF32, &fold}, kQuiet));
+  ASSERT_TRUE(write_gguf(files, {place / "base.gguf", false, WeightType::kF32}, kSilent));
+  ASSERT_TRUE(write_gguf(files, {place / "merged.gguf", false, WeightType::kF32, &fold}, kSilent));
   ASSERT_TRUE(write_lora_gguf(place / "lora.gguf", config, adapter));
 
   const auto lora_bytes = MappedFile::open(place / "lora.gguf"),

@@ -62,7 +62,9 @@ TEST(Poison, IsOutvotedAmongGroupsWhileItIsInFew) {
   EXPECT_GT(accuracy("median of group means", Attack::kSignFlip, 2), 0.8);
   EXPECT_LT(outcome("median of group means", Attack::kBackdoor, 2).backdoor, 0.2);
   for (const Defence& defence : defences_against(4))  // 11 groups, and twenty nodes make ten
-    if (defence.group > 0) EXPECT_FALSE(run_poisoned(defence, Attack::kSignFlip, 4, kSeed));
+    if (defence.group > 0) {
+      EXPECT_FALSE(run_poisoned(defence, Attack::kSignFlip, 4, kSeed));
+    }
 }
 
 TEST(SmallBias, GoesAsFarAsPassesForHonest) {

@@ -28,7 +28,7 @@ double tight(double sigma, double rate, std::uint64_t times, double delta) {
   return pld_epsilon(releases, delta);
 }
 
-struct Row {
+struct EpsilonRow {
   int number;
   double sigma, rate;
   std::uint64_t times;
@@ -38,7 +38,7 @@ struct Row {
 // Published: Opacus' and TensorFlow Privacy's own tests. Rows 5 and 6 are the exact fractional
 // moments; those libraries add absolute values there, which is a little looser.
 TEST(RenyiAccountant, GivesThePublishedEpsilons) {
-  const Row rows[] = {
+  const EpsilonRow rows[] = {
       {1, 1.5, .04, 2250, 1e-5, 7.32911117143, 1e-9},
       {3, 1.3, .0025, 6000, 1e-5, 0.7242234026, 1e-9},
       {4, 1.0, .001, 30000, 1e-7, 1.4154988495, 1e-9},
@@ -49,7 +49,7 @@ TEST(RenyiAccountant, GivesThePublishedEpsilons) {
       {9, 0.7, 1, 2, 1e-5, 10.8602036, 1e-6},
       {10, .35, 1, 2, 1e-5, 26.2880374, 1e-6},
   };
-  for (const Row& row : rows)
+  for (const EpsilonRow& row : rows)
     EXPECT_NEAR(renyi(row.sigma, row.rate, row.times, row.delta), row.epsilon, row.tolerance)
         << "row " << row.number;
 }
@@ -90,7 +90,7 @@ TEST(RenyiAccountant, IsExactBetweenIntegerOrders) {
 // Published: TensorFlow Privacy, DPA's own tests, our own exact forms. `above`: published as an
 // upper bound with an error of 0.01, the PRV accountant's; 0: not.
 TEST(LossDistributions, GiveThePublishedEpsilons) {
-  struct TightRow : Row {
+  struct TightRow : EpsilonRow {
     double above = 0;
   };
   const TightRow rows[] = {

@@ -125,10 +125,10 @@ TEST(BitSourceTest, IsUniformBelowAnyBound) {
   for (const int count : seen) EXPECT_NEAR(count, 10'000, 500);
 }
 
-constexpr double kClip = 1;
-constexpr std::size_t kEntries = 400;
-constexpr int kBits = 24;  // of the sums
-const Grid kGrid{.range = 0.25f, .bits = 12, .weight_max = 1};
+constexpr double kNoiseClip = 1;
+constexpr std::size_t kNoiseEntries = 400;
+constexpr int kSumBits = 24;  // of the sums
+const Grid kNoiseGrid{.range = 0.25f, .bits = 12, .weight_max = 1};
 
 NoisePlan plan_of(double multiplier, std::uint32_t honest, bool counts) {
   return {multiplier, 1, 1e-5, honest, counts};
@@ -136,21 +136,21 @@ NoisePlan plan_of(double multiplier, std::uint32_t honest, bool counts) {
 
 // An update at the clip, every entry the same size, signs alternating.
 ClippedUpdate update_at_the_clip() {
-  ClippedUpdate update{std::vector<float>(kEntries), 1};
-  for (std::size_t i = 0; i < kEntries; ++i)
-    update.values[i] = static_cast<float>((i % 2 == 0 ? kClip : -kClip) / 20.00001);
+  ClippedUpdate update{std::vector<float>(kNoiseEntries), 1};
+  for (std::size_t i = 0; i < kNoiseEntries; ++i)
+    update.values[i] = static_cast<float>((i % 2 == 0 ? kNoiseClip : -kNoiseClip) / 20.00001);
   return update;
 }
 
 QuantizedSum noisy_sum(const NoisePlan& plan, const Noise& noise, std::uint32_t nodes,
                        std::uint32_t within) {
   const Secret key = some_key();
-  QuantizedSum sum{std::vector<std::uint32_t>(words_of(plan, kEntries)), 0};
+  QuantizedSum sum{std::vector<std::uint32_t>(words_of(plan, kNoiseEntries)), 0};
   for (std::uint32_t node = 0; node < nodes; ++node) {
     const FillRandom fill = keyed(key, 100 + node);
     QuantizedUpdate update =
-        quantize_within(update_at_the_clip(), kGrid, plan, noise, node < within, fill);
-    add_noise(update, noise, kBits, fill);
+        quantize_within(update_at_the_clip(), kNoiseGrid, plan, noise, node < within, fill);
+    add_noise(update, noise, kSumBits, fill);
     for (std::size_t i = 0; i < sum.words.size(); ++i)
       sum.words[i] = (sum.words[i] + update.words[i]) & 0xffffff;
     ++sum.count;
@@ -160,76 +160,78 @@ QuantizedSum noisy_sum(const NoisePlan& plan, const Noise& noise, std::uint32_t 
 
 TEST(NoisePlanTest, DerivesTheNoiseFromTheClipAlone) {
   const NoisePlan plan = plan_of(2, 5, false);
-  const Noise noise = *noise_of(plan, kClip, kGrid, kEntries);
-  const double clip_in_units = kClip / (2 * 0.25 / 4095);
-  EXPECT_DOUBLE_EQ(noise.sensitivity, rounded_norm(clip_in_units, kEntries) + 10);
+  const Noise noise = *noise_of(plan, kNoiseClip, kNoiseGrid, kNoiseEntries);
+  const double clip_in_units = kNoiseClip / (2 * 0.25 / 4095);
+  EXPECT_DOUBLE_EQ(noise.sensitivity, rounded_norm(clip_in_units, kNoiseEntries) + 10);
   EXPECT_NEAR(noise.honest_sigma, 2 * noise.sensitivity, 0.01);
   EXPECT_GE(noise.honest_sigma, 2 * noise.sensitivity);
   // Twice the clip, twice the noise; a finer grid, the same noise in the update's own units.
-  EXPECT_NEAR(noise_of(plan, 2 * kClip, kGrid, kEntries)->honest_sigma, 2 * noise.honest_sigma, 45);
-  Grid finer = kGrid;
+  EXPECT_NEAR(noise_of(plan, 2 * kNoiseClip, kNoiseGrid, kNoiseEntries)->honest_sigma,
+              2 * noise.honest_sigma, 45);
+  Grid finer = kNoiseGrid;
   finer.bits = 16;
-  EXPECT_NEAR(noise_of(plan, kClip, finer, kEntries)->honest_sigma / 65535,
+  EXPECT_NEAR(noise_of(plan, kNoiseClip, finer, kNoiseEntries)->honest_sigma / 65535,
               noise.honest_sigma / 4095, .01);
 }
 
 TEST(NoisePlanTest, RefusesWhatWouldNotProtect) {
-  Grid coarse = kGrid;
+  Grid coarse = kNoiseGrid;
   coarse.bits = 2;
-  EXPECT_FALSE(noise_of(plan_of(.5, 100, false), kClip, coarse, kEntries));
-  EXPECT_FALSE(noise_of(plan_of(0, 5, false), kClip, kGrid, kEntries));
-  EXPECT_FALSE(noise_of(plan_of(NAN, 5, false), kClip, kGrid, kEntries));
-  EXPECT_FALSE(noise_of(plan_of(2, 0, false), kClip, kGrid, kEntries));
-  EXPECT_FALSE(noise_of(plan_of(1e12, 5, false), kClip, kGrid, kEntries));
-  Grid weighted = kGrid;
+  EXPECT_FALSE(noise_of(plan_of(.5, 100, false), kNoiseClip, coarse, kNoiseEntries));
+  EXPECT_FALSE(noise_of(plan_of(0, 5, false), kNoiseClip, kNoiseGrid, kNoiseEntries));
+  EXPECT_FALSE(noise_of(plan_of(NAN, 5, false), kNoiseClip, kNoiseGrid, kNoiseEntries));
+  EXPECT_FALSE(noise_of(plan_of(2, 0, false), kNoiseClip, kNoiseGrid, kNoiseEntries));
+  EXPECT_FALSE(noise_of(plan_of(1e12, 5, false), kNoiseClip, kNoiseGrid, kNoiseEntries));
+  Grid weighted = kNoiseGrid;
   weighted.weight_max = 2;
-  EXPECT_FALSE(noise_of(plan_of(2, 5, false), kClip, weighted, kEntries));
+  EXPECT_FALSE(noise_of(plan_of(2, 5, false), kNoiseClip, weighted, kNoiseEntries));
 }
 
 TEST(NoisyUpdate, KeepsItsNormBeforeTheNoise) {
   const NoisePlan plan = plan_of(1, 4, true);
-  const Noise noise = *noise_of(plan, kClip, kGrid, kEntries);
+  const Noise noise = *noise_of(plan, kNoiseClip, kNoiseGrid, kNoiseEntries);
   const Secret key = some_key();
   for (std::uint64_t i = 0; i < 50; ++i) {
     const QuantizedUpdate update =
-        quantize_within(update_at_the_clip(), kGrid, plan, noise, i % 2 == 0, keyed(key, i));
-    ASSERT_EQ(update.words.size(), kEntries + 2);
+        quantize_within(update_at_the_clip(), kNoiseGrid, plan, noise, i % 2 == 0, keyed(key, i));
+    ASSERT_EQ(update.words.size(), kNoiseEntries + 2);
     double squares = 0;
-    for (std::size_t at = 0; at < kEntries; ++at)
+    for (std::size_t at = 0; at < kNoiseEntries; ++at)
       squares += std::pow(update.words[at] - 4095 / 2.0, 2);
     EXPECT_LE(std::sqrt(squares) + 10, noise.sensitivity);
-    EXPECT_EQ(update.words[kEntries], i % 2 == 0 ? 4095u : 0u);
+    EXPECT_EQ(update.words[kNoiseEntries], i % 2 == 0 ? 4095u : 0u);
     EXPECT_EQ(update.words.back(), 1u);
   }
 }
 
 TEST(NoisyUpdate, SumsToTheMeanWithTheNoiseThatWasPlanned) {
-  constexpr std::uint32_t kNodes = 40, kHonest = 30, kWithin = 10;
+  constexpr std::uint32_t kCohort = 40, kHonest = 30, kWithin = 10;
   const NoisePlan plan = plan_of(1.5, kHonest, true);
-  const Noise noise = *noise_of(plan, kClip, kGrid, kEntries);
-  const NoisyMean found = *noisy_mean(noisy_sum(plan, noise, kNodes, kWithin), kGrid, plan, kBits);
+  const Noise noise = *noise_of(plan, kNoiseClip, kNoiseGrid, kNoiseEntries);
+  const NoisyMean found =
+      *noisy_mean(noisy_sum(plan, noise, kCohort, kWithin), kNoiseGrid, plan, kSumBits);
   const ClippedUpdate truth = update_at_the_clip();
   double squares = 0, sum = 0;
-  for (std::size_t i = 0; i < kEntries; ++i) {
-    const double off = (found.mean.values[i] - truth.values[i]) * kNodes;
+  for (std::size_t i = 0; i < kNoiseEntries; ++i) {
+    const double off = (found.mean.values[i] - truth.values[i]) * kCohort;
     squares += off * off;
     sum += off;
   }
   // 40 nodes where 30 were counted on make more noise, never less.
   const double unit = 2 * 0.25 / 4095, sigma = noise.honest_sigma * unit * std::sqrt(40.0 / 30);
-  EXPECT_NEAR(std::sqrt(squares / kEntries) / sigma, 1, 5 / std::sqrt(2.0 * kEntries));
-  EXPECT_NEAR(sum / kEntries, 0, 5 * sigma / std::sqrt(kEntries));
-  EXPECT_NEAR(found.share_within, .25, 5 * 7.5 * std::sqrt(40.0 / 30) / kNodes);
-  EXPECT_EQ(found.mean.count, kNodes);
+  EXPECT_NEAR(std::sqrt(squares / kNoiseEntries) / sigma, 1, 5 / std::sqrt(2.0 * kNoiseEntries));
+  EXPECT_NEAR(sum / kNoiseEntries, 0, 5 * sigma / std::sqrt(kNoiseEntries));
+  EXPECT_NEAR(found.share_within, .25, 5 * 7.5 * std::sqrt(40.0 / 30) / kCohort);
+  EXPECT_EQ(found.mean.count, kCohort);
 }
 
 TEST(NoisyUpdate, RefusesASumWithAnotherWeight) {
   const NoisePlan plan = plan_of(1.5, 4, false);
-  const Noise noise = *noise_of(plan, kClip, kGrid, kEntries);
+  const Noise noise = *noise_of(plan, kNoiseClip, kNoiseGrid, kNoiseEntries);
   QuantizedSum sum = noisy_sum(plan, noise, 4, 0);
-  ASSERT_TRUE(noisy_mean(sum, kGrid, plan, kBits));
+  ASSERT_TRUE(noisy_mean(sum, kNoiseGrid, plan, kSumBits));
   sum.words.back() = 5;
-  EXPECT_FALSE(noisy_mean(sum, kGrid, plan, kBits));
+  EXPECT_FALSE(noisy_mean(sum, kNoiseGrid, plan, kSumBits));
 }
 
 TEST(AdaptiveClip, SplitsTheNoiseAsPublished) {

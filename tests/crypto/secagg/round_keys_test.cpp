@@ -7,14 +7,14 @@
 namespace freshet::secagg {
 namespace {
 
-constexpr std::size_t kSize = 40;
-constexpr int kBits = 22;
+constexpr std::size_t kWords = 40;
+constexpr int kWordBits = 22;
 
 // Four who all share, whose boxes have come.
 struct Ready : Cohort {
   Ready() : Cohort(4, 3, complete(4)) { deliver(all); }
   Indices all = first_indices(4);
-  Words words = Cohort::update(0, kSize);
+  Words words = Cohort::update(0, kWords);
 };
 
 std::set<std::pair<std::uint32_t, bool>> kinds(std::span<const RevealedShare> shares) {
@@ -84,32 +84,32 @@ TEST(RoundKeys, ShowWhatIsWrongWithABadBoxAndWithNoOther) {
 
 TEST(RoundKeys, MaskOneVector) {
   Ready ready;
-  ASSERT_TRUE(ready.keys[0].mask(ready.words, kBits, ready.all));
+  ASSERT_TRUE(ready.keys[0].mask(ready.words, kWordBits, ready.all));
   Words second = ready.words, before = ready.words;
-  EXPECT_EQ(ready.keys[0].mask(second, kBits, ready.all).error().code, Code::kRefused);
+  EXPECT_EQ(ready.keys[0].mask(second, kWordBits, ready.all).error().code, Code::kRefused);
   EXPECT_EQ(second, before);
-  EXPECT_EQ(ready.keys[0].mask(second, kBits, Indices{0, 1, 2}).error().code, Code::kRefused);
+  EXPECT_EQ(ready.keys[0].mask(second, kWordBits, Indices{0, 1, 2}).error().code, Code::kRefused);
 }
 
 TEST(RoundKeys, MaskOnlyAmongEnoughWhoseSharesHaveCome) {
   const std::vector<Indices> wrong = {{0, 1}, {1, 2, 3}, {0, 2, 1}, {0, 1, 1, 2}, {}, {0}};
   for (const Indices& sharers : wrong) {
     Ready ready;
-    EXPECT_EQ(ready.keys[0].mask(ready.words, kBits, sharers).error().code, Code::kRefused)
+    EXPECT_EQ(ready.keys[0].mask(ready.words, kWordBits, sharers).error().code, Code::kRefused)
         << testing::PrintToString(sharers);
-    EXPECT_EQ(ready.words, Cohort::update(0, kSize));
+    EXPECT_EQ(ready.words, Cohort::update(0, kWords));
   }
   Cohort cohort(4, 3, complete(4));
   cohort.deliver({0, 1, 2});
-  Words words = Cohort::update(0, kSize);
-  EXPECT_EQ(cohort.keys[0].mask(words, kBits, first_indices(4)).error().what,
+  Words words = Cohort::update(0, kWords);
+  EXPECT_EQ(cohort.keys[0].mask(words, kWordBits, first_indices(4)).error().what,
             "no shares of member 3 have come");
-  EXPECT_TRUE(cohort.keys[0].mask(words, kBits, Indices{0, 1, 2}));
+  EXPECT_TRUE(cohort.keys[0].mask(words, kWordBits, Indices{0, 1, 2}));
 }
 
 TEST(RoundKeys, RevealOneKindOfShareOfEach) {
   Ready ready;
-  ASSERT_TRUE(ready.keys[0].mask(ready.words, kBits, ready.all));
+  ASSERT_TRUE(ready.keys[0].mask(ready.words, kWordBits, ready.all));
   const auto shares = ready.keys[0].reveal(Indices{0, 1, 3}, ready.all);
   ASSERT_TRUE(shares);
   EXPECT_EQ(kinds(*shares), (std::set<std::pair<std::uint32_t, bool>>{
@@ -134,7 +134,7 @@ TEST(RoundKeys, RevealNothingForListsThatCannotBe) {
   };
   Ready ready;
   EXPECT_EQ(ready.keys[0].reveal(ready.all, ready.all).error().code, Code::kRefused);  // no vector
-  ASSERT_TRUE(ready.keys[0].mask(ready.words, kBits, ready.all));
+  ASSERT_TRUE(ready.keys[0].mask(ready.words, kWordBits, ready.all));
   for (const Lists& lists : wrong)
     EXPECT_EQ(ready.keys[0].reveal(lists.survivors, lists.sharers).error().code, Code::kRefused)
         << testing::PrintToString(lists.survivors);
@@ -163,7 +163,7 @@ TEST(RoundKeys, OfNodesThatLoadedOtherModelsDoNotCancel) {
   std::vector<RoundKeys> keys;
   std::vector<Advert> roster;
   for (int i = 0; i < 3; ++i) keys.push_back(RoundKeys::make()), roster.push_back(keys[i].advert());
-  Words sum(kSize);
+  Words sum(kWords);
   std::map<std::uint32_t, std::vector<SealedShare>> boxes;
   for (std::uint32_t i = 0; i < 3; ++i) {
     Bound bound = bound_for_test();
@@ -178,9 +178,9 @@ TEST(RoundKeys, OfNodesThatLoadedOtherModelsDoNotCancel) {
   round.roster = roster;
   Recovery recovery = Recovery::start(std::move(round)).value();
   for (std::uint32_t i = 0; i < 3; ++i) {
-    Words words(kSize);
+    Words words(kWords);
     ASSERT_TRUE(keys[i].mask(words, 32, first_indices(3)));
-    for (std::size_t w = 0; w < kSize; ++w) sum[w] += words[w];
+    for (std::size_t w = 0; w < kWords; ++w) sum[w] += words[w];
     ASSERT_TRUE(recovery.take(i, keys[i].reveal(first_indices(3), first_indices(3)).value()));
   }
   ASSERT_TRUE(recovery.rebuild());
