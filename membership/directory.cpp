@@ -11,7 +11,7 @@
 namespace freshet::membership {
 namespace {
 
-constexpr char kName[] = "directory.certificates";
+constexpr char kDirectoryName[] = "directory.certificates";
 
 Result<void> append_durably(const Path& file, ByteView bytes) {
   const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
@@ -35,7 +35,7 @@ Directory::Directory(Path file, std::shared_ptr<TrustStore> trust)
 
 Result<std::shared_ptr<Directory>> Directory::open(const Path& folder,
                                                    std::shared_ptr<TrustStore> trust) {
-  const Path file = folder / kName;
+  const Path file = folder / kDirectoryName;
   std::shared_ptr<Directory> directory(new Directory(file, trust));
   std::error_code error;
   if (!std::filesystem::exists(file, error)) return directory;

@@ -6,7 +6,7 @@
 namespace freshet::membership {
 namespace {
 
-constexpr char kName[] = "membership.json", kCertificateName[] = "certificate",
+constexpr char kMembershipName[] = "membership.json", kCertificateName[] = "certificate",
                kCoordinatorName[] = "coordinator.certificate";
 constexpr std::size_t kBytesMax = 16 * limits::kKiB;
 
@@ -18,7 +18,7 @@ Result<Bytes> read_line(const Path& path) {
 }
 
 Result<Membership> read_membership(const Path& folder) {
-  const std::string source = (folder / kName).string();
+  const std::string source = (folder / kMembershipName).string();
   TRY_ASSIGN(const std::string text, read_file(source, kBytesMax));
   TRY_ASSIGN(const Json json, parse_json(text, source));
   Membership membership;
@@ -42,7 +42,7 @@ Result<Membership> read_membership(const Path& folder) {
 
 Result<std::optional<Membership>> load_membership(const Path& folder) {
   std::error_code error;
-  if (!std::filesystem::exists(folder / kName, error)) return std::optional<Membership>();
+  if (!std::filesystem::exists(folder / kMembershipName, error)) return std::optional<Membership>();
   auto membership = read_membership(folder);
   if (!membership)
     return fail(Code::kCorrupt, membership.error().what +
@@ -65,7 +65,7 @@ Result<void> save_membership(const Path& folder, const Membership& membership) {
                   {"authority", to_hex(membership.authority.bytes)},
                   {"authority_at", membership.authority_at},
                   {"coordinator_at", membership.coordinator_at}};
-  return write_file_durably(folder / kName, as_bytes(to_text(json, 2) + "\n"), 0600);
+  return write_file_durably(folder / kMembershipName, as_bytes(to_text(json, 2) + "\n"), 0600);
 }
 
 }  // namespace freshet::membership

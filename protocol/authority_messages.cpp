@@ -7,7 +7,7 @@
 namespace freshet::authority {
 namespace {
 
-constexpr std::string_view kMagic = "FRA1";
+constexpr std::string_view kAuthorityMagic = "FRA1";
 constexpr std::string_view kJoinDomain = "freshet/join/v1", kOldDomain = "freshet/rotate-from/v1",
                            kNewDomain = "freshet/rotate-to/v1";
 constexpr std::size_t kTokenBytes = 32;
@@ -125,7 +125,9 @@ bool get(FieldReader& in, Denied& denied) {
 template <class Message>
 Bytes encode_as(const Message& message, std::uint64_t number) {
   FieldWriter out;
-  out.fixed(as_bytes(kMagic)).number(static_cast<std::uint8_t>(message.index())).number(number);
+  out.fixed(as_bytes(kAuthorityMagic))
+      .number(static_cast<std::uint8_t>(message.index()))
+      .number(number);
   std::visit([&out](const auto& each) { put(out, each); }, message);
   CHECK(out.view().size() <= limits::kFrameBytesMax);
   return out.take();
@@ -143,7 +145,7 @@ bool read_kind(FieldReader& in, std::size_t kind, Message& message) {
 template <class Message>
 Result<Numbered<Message>> decode_as(ByteView frame) {
   FieldReader in(frame);
-  const bool ours = as_text(in.fixed(kMagic.size())) == kMagic;
+  const bool ours = as_text(in.fixed(kAuthorityMagic.size())) == kAuthorityMagic;
   const auto kind = in.number<std::uint8_t>();
   Numbered<Message> read;
   read.number = in.number<std::uint64_t>();

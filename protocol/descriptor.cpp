@@ -15,8 +15,8 @@
 namespace freshet {
 namespace {
 
-constexpr std::uint32_t kVersion = 1;
-constexpr std::string_view kMagic = "FRD1";
+constexpr std::uint32_t kDescriptorVersion = 1;
+constexpr std::string_view kDescriptorMagic = "FRD1";
 
 class Reader {
  public:
@@ -90,7 +90,7 @@ void walk(auto& io, auto& d) {
   put(io, d.noise.delta), put(io, d.noise.honest_min);
 }
 
-Result<void> check_fraction(std::string_view field, const Fraction& fraction) {
+Result<void> check_share(std::string_view field, const Fraction& fraction) {
   if (fraction.whole >= 1 && fraction.part <= fraction.whole && fraction.whole <= 1'000'000)
     return {};
   return fail(Code::kBadInput, fmt::format("{} is {}/{}: it must be a part of a whole", field,
@@ -106,9 +106,9 @@ Result<void> check(const NoisePlan& noise) {
 }
 
 Result<void> check(const Descriptor& d) {
-  if (d.version != kVersion)
+  if (d.version != kDescriptorVersion)
     return fail(Code::kRefused, fmt::format("a descriptor of version {}, this program speaks {}",
-                                            d.version, kVersion));
+                                            d.version, kDescriptorVersion));
   const auto cohort_max = static_cast<std::uint32_t>(limits::kMaskedCohortMax);
   TRY(above_zero("clip", d.clip));
   TRY(sum_bits(d.grid, 1));
@@ -116,9 +116,9 @@ Result<void> check(const Descriptor& d) {
   TRY(within<std::uint32_t>("cohort_max", d.cohort_max, 1, cohort_max));
   TRY(within<std::uint32_t>("survivors_min", d.survivors_min, 1, d.cohort_max));
   TRY(within<std::uint32_t>("honest_min", d.honest_min, 1, d.cohort_max));
-  TRY(check_fraction("corrupt", d.corrupt));
-  TRY(check_fraction("dropped", d.dropped));
-  TRY(check_fraction("newcomers", d.newcomers));
+  TRY(check_share("corrupt", d.corrupt));
+  TRY(check_share("dropped", d.dropped));
+  TRY(check_share("newcomers", d.newcomers));
   TRY(within<std::int64_t>("phase_ms", d.phase_ms, 1, limits::kRoundMsMax));
   TRY(within<std::uint32_t>("extras", d.extras, 0, limits::kExtraWordsMax));
   return check(d.noise);
@@ -128,7 +128,7 @@ Result<void> check(const Descriptor& d) {
 
 Bytes canonical_bytes(const Descriptor& descriptor) {
   CanonicalBytes bytes;
-  bytes.raw(as_bytes(kMagic));
+  bytes.raw(as_bytes(kDescriptorMagic));
   walk(bytes, descriptor);
   bytes.number(static_cast<std::uint8_t>(descriptor.noise.counts_clipped ? 1 : 0));
   return bytes.view();
@@ -136,13 +136,13 @@ Bytes canonical_bytes(const Descriptor& descriptor) {
 
 Result<Descriptor> read_descriptor(ByteView bytes) {
   Descriptor d;
-  std::array<std::uint8_t, kMagic.size()> magic{};
+  std::array<std::uint8_t, kDescriptorMagic.size()> magic{};
   std::uint8_t counts_clipped = 2;
   Reader reader(bytes);
   reader.take(std::span(magic));
   walk(reader, d);
   reader.take(counts_clipped);
-  if (!reader.done() || as_text(magic) != kMagic || counts_clipped > 1)
+  if (!reader.done() || as_text(magic) != kDescriptorMagic || counts_clipped > 1)
     return fail(Code::kBadInput,
                 fmt::format("{} bytes that are no descriptor of a round", bytes.size()));
   d.noise.counts_clipped = counts_clipped == 1;

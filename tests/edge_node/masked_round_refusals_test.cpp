@@ -5,7 +5,7 @@ namespace {
 
 using exchange::Ending;
 
-constexpr std::uint32_t kNodes = 8;
+constexpr std::uint32_t kCohort = 8;
 
 // Whatever is wrong with a roster: no share leaves.
 TEST(MaskedRound, RefusesAWrongRoster) {
@@ -42,7 +42,7 @@ TEST(MaskedRound, RefusesAWrongRoster) {
   };
   for (const Row& row : kRows) {
     SCOPED_TRACE(row.says);
-    MaskedCohort cohort(kNodes);
+    MaskedCohort cohort(kCohort);
     if (row.says == "is revoked") {
       cohort.descriptor.trust.list =
           2;  // the coordinator goes by it, and lists the node all the same
@@ -65,7 +65,7 @@ TEST(MaskedRound, RefusesAWrongRoster) {
 }
 
 TEST(MaskedRound, AsksForANewerTrustBundleBeforeItSharesAnything) {
-  MaskedCohort cohort(kNodes);
+  MaskedCohort cohort(kCohort);
   cohort.descriptor.trust.list = 2;
   cohort.advertise();
   TestNode& node = cohort.nodes[0];
@@ -80,7 +80,7 @@ TEST(MaskedRound, AsksForANewerTrustBundleBeforeItSharesAnything) {
 }
 
 TEST(MaskedRound, ComplainsOfABoxThatAnybodyCanSeeIsBad) {
-  MaskedCohort cohort(kNodes);
+  MaskedCohort cohort(kCohort);
   cohort.advertise();
   cohort.share();
   Forward forward = cohort.forward(0, cohort.everybody());
@@ -116,14 +116,14 @@ TEST(MaskedRound, RefusesBoxesThatTheCoordinatorTouched) {
       {"not signed by it", [](Forward& f) { f.boxes[2].box[40] ^= 1; }},
       {"not signed by it", [](Forward& f) { std::swap(f.boxes[1].box, f.boxes[2].box); }},
       {"left out or added", [](Forward& f) { f.boxes.pop_back(); }},
-      {"nobody in the roster", [](Forward& f) { f.boxes[2].peer = kNodes; }},
+      {"nobody in the roster", [](Forward& f) { f.boxes[2].peer = kCohort; }},
       {"nobody in the roster", [](Forward& f) { f.boxes[2].peer = 0; }},
       {"this node's shares", [](Forward& f) { std::erase(f.sharers, 0u); }},
       {"fewer than", [](Forward& f) { f.sharers.resize(5), f.boxes.resize(4); }},
   };
   for (const Row& row : kRows) {
     SCOPED_TRACE(row.says);
-    MaskedCohort cohort(kNodes);
+    MaskedCohort cohort(kCohort);
     cohort.advertise();
     cohort.share();
     Forward forward = cohort.forward(0, cohort.everybody());
@@ -139,7 +139,7 @@ TEST(MaskedRound, RefusesBoxesThatTheCoordinatorTouched) {
 }
 
 TEST(MaskedRound, SendsNothingWhenItsBudgetIsSpent) {
-  MaskedCohort cohort(kNodes);
+  MaskedCohort cohort(kCohort);
   cohort.nodes[0].broke = true;
   cohort.advertise();
   cohort.share();
@@ -155,7 +155,7 @@ TEST(MaskedRound, SendsNothingWhenItsBudgetIsSpent) {
 TEST(MaskedRound, SendsNothingThatItCannotRecord) {
   for (int phase = 0; phase < 4; ++phase) {
     SCOPED_TRACE(phase);
-    MaskedCohort cohort(kNodes);
+    MaskedCohort cohort(kCohort);
     TestNode& node = cohort.nodes[0];
     const Digest sid = sid_of(cohort.descriptor);
     node.disk_full = phase == 0;

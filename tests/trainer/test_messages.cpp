@@ -131,7 +131,7 @@ TEST(TrainerMessages, LoadModelOfAGgufHasNoConfig) {
 
 TEST(TrainerMessages, FinetuneComesBackBitForBit) {
   Finetune request{RequestId{1}, Slot::kLlm, "a corpus", {}, odd_floats()};
-  request.plan = {{3, 0.1f, {"q_proj", "v_proj"}}, true, false, 11, 12, 13, 5e-3f, kHuge};
+  request.plan = {{3, 0.1f, {"q_proj", "v_proj"}}, true, false, false, 11, 12, 13, 5e-3f, kHuge};
   const auto read = passed_on_as<Finetune>(request);
   EXPECT_EQ(read.slot, Slot::kLlm);
   EXPECT_EQ(read.corpus, "a corpus");
