@@ -11,6 +11,7 @@
 
 namespace freshet {
 
+inline constexpr std::uint32_t kNodes = 8;
 inline constexpr std::size_t kWords = 40;  // of a vector
 
 struct TestNode {

@@ -10,8 +10,6 @@ namespace {
 using exchange::Choice;
 using exchange::Ending;
 
-constexpr std::uint32_t kNodes = 8;
-
 TEST(MaskedRound, GivesTheSumAndNothingElse) {
   MaskedCohort cohort(kNodes);
   cohort.advertise();

@@ -7,12 +7,10 @@
 
 #include "base/json.h"
 #include "coordinator/operator_client.h"
-#include "tests/integration/fleet.h"
+#include "tests/integration/campaigns.h"
 
 namespace freshet {
 namespace {
-
-constexpr int kLongMs = 60'000;
 
 class TemporaryFolder {
  public:
@@ -27,47 +25,11 @@ class TemporaryFolder {
   Path path_;
 };
 
-Json read_json(const Path& path) {
-  auto text = read_file(path, 1 << 20);
-  if (!text) return Json();
-  return parse_json(*text, path.string()).value_or(Json());
-}
-
-std::vector<Child> start_nodes(const World& world, const std::string& address,
-                               bool baseline = false) {
-  std::vector<Child> nodes;
-  for (int i = 0; i < world.plan().nodes; ++i)
-    nodes.push_back(world.start_node(i, address, baseline));
-  return nodes;
-}
-
-// Runs a world to its end; the coordinator goes once all nodes have their reports and the campaign
-// is recorded as over.
-void wait_for_end(const World& world, std::vector<Child>& nodes, Child& coordinator) {
-  for (Child& node : nodes) EXPECT_EQ(node.wait(kLongMs), 0);
-  auto client = OperatorClient::connect(world.coordinator());
-  ASSERT_TRUE(client.has_value()) << client.error().what;
-  ASSERT_TRUE(client->send({{"do", "watch"}}).has_value());
-  std::string phase;
-  for (auto progress = client->next(); progress && *progress; progress = client->next())
-    phase = (**progress).value("phase", "");
-  EXPECT_EQ(phase, "finished");
-  coordinator.stop();
-  EXPECT_EQ(coordinator.wait(kLongMs), 0);
-}
-
-std::string run_undisturbed(const World& world) {
-  Child coordinator = world.start_coordinator();
-  std::vector<Child> nodes = start_nodes(world, coordinator.line());
-  wait_for_end(world, nodes, coordinator);
-  return world.adapter_bytes("slm_adapter");
-}
-
 TEST(Campaign, OfThreeRoundsLeavesEveryNodeBetterOffThanBefore) {
   TemporaryFolder folder;
   const World world = World::make(folder.path(), {});
   Child coordinator = world.start_coordinator();
-  std::vector<Child> nodes = start_nodes(world, coordinator.line(), true);
+  std::vector<Child> nodes = start_nodes(world, coordinator.line(), {.baseline = true});
   wait_for_end(world, nodes, coordinator);
   EXPECT_EQ(world.campaign_phase(), "finished");
   for (int i = 0; i < world.plan().nodes; ++i) {

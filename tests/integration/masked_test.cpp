@@ -5,45 +5,11 @@
 #include "coordinator/operator_client.h"
 #include "crypto/key_file.h"
 #include "edge_node/payload.h"
-#include "tests/integration/fleet.h"
+#include "tests/integration/campaigns.h"
 #include "tests/temp_folder.h"
 
 namespace freshet {
 namespace {
-
-constexpr int kLongMs = 120'000;
-
-Json read_json(const Path& path) {
-  auto text = read_file(path, 1 << 20);
-  if (!text) return Json();
-  return parse_json(*text, path.string()).value_or(Json());
-}
-
-std::vector<Child> start_nodes(const World& world, const std::string& address, int first = 0) {
-  std::vector<Child> nodes;
-  for (int i = first; i < world.plan().nodes; ++i) nodes.push_back(world.start_node(i, address));
-  return nodes;
-}
-
-void wait_for_end(const World& world, std::vector<Child>& nodes, Child& coordinator) {
-  for (Child& node : nodes) EXPECT_EQ(node.wait(kLongMs), 0);
-  auto client = OperatorClient::connect(world.coordinator());
-  ASSERT_TRUE(client.has_value()) << client.error().what;
-  ASSERT_TRUE(client->send({{"do", "watch"}}).has_value());
-  std::string phase;
-  for (auto progress = client->next(); progress && *progress; progress = client->next())
-    phase = (**progress).value("phase", "");
-  EXPECT_EQ(phase, "finished");
-  coordinator.stop();
-  EXPECT_EQ(coordinator.wait(kLongMs), 0);
-}
-
-std::string run_undisturbed(const World& world) {
-  Child coordinator = world.start_coordinator();
-  std::vector<Child> nodes = start_nodes(world, coordinator.line());
-  wait_for_end(world, nodes, coordinator);
-  return world.adapter_bytes("slm_adapter");
-}
 
 Payload payload_of(const World& world, int node) {
   const KeyRing keys = load_or_make_keys(world.node(node)).value();
@@ -80,7 +46,7 @@ TEST(MaskedCampaign, GoesOnWhenANodeIsKilledInAnyPhase) {
     Child coordinator = world.start_coordinator();
     const std::string address = coordinator.line();
     Child mortal = world.start_mortal_node(0, address, phase);
-    std::vector<Child> nodes = start_nodes(world, address, 1);
+    std::vector<Child> nodes = start_nodes(world, address, {.first = 1});
     ASSERT_EQ(mortal.wait(kLongMs), 128 + SIGKILL);
     nodes.push_back(world.start_node(0, address));
     wait_for_end(world, nodes, coordinator);
