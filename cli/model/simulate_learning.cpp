@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "base/exit_code.h"
@@ -7,6 +8,7 @@
 #include "base/limits.h"
 #include "cli/model/verbs.h"
 #include "simulations/learning/fleet.h"
+#include "simulations/learning/private_fleet.h"
 #include "simulations/learning/scratch_folder.h"
 #include "simulations/learning/speakers.h"
 #include "trainer/local_model.h"
@@ -19,12 +21,15 @@ struct Flags {
   std::string model, text, data, split = "speakers", method = "rolora", rule = "sgd";
   std::size_t nodes = 8;
   FleetPlan plan;
+  float server_lr = 0;  // 0: the rule's own
+  double epsilon = 0;   // 0: an ordinary campaign; infinity: the private one without noise
   bool json = false;
 };
 
 Result<std::vector<FleetNode>> nodes_of_speakers(const Flags& flags, const Tokenizer& tokenizer) {
   TRY_ASSIGN(const std::string play, read_file(flags.text, limits::kTextFileBytesMax));
-  const std::vector<Speaker> speakers = split_speakers(play);
+  const std::vector<Speaker> speakers =
+      flags.split == "parts" ? split_parts(play, flags.nodes) : split_speakers(play);
   if (speakers.size() < flags.nodes)
     return fail(Code::kBadInput, flags.text + ": " + std::to_string(speakers.size()) +
                                      " speakers (NAME: on a line of its own), but " +
@@ -54,6 +59,41 @@ Result<std::vector<FleetNode>> nodes_of_folders(const Flags& flags, const LocalM
     nodes.push_back({folder.filename().string(), std::move(corpus)});
   }
   return nodes;
+}
+
+Json to_json(const PrivateFleetResult& result, const Flags& flags) {
+  const CampaignPlan& plan = flags.plan.campaign;
+  const bool noisy = plan.privacy.on;
+  return Json{
+      {"method", flags.method},
+      {"nodes", result.learned.node_before.size()},
+      {"rounds", result.rounds},
+      {"cohort", result.cohort},
+      {"sampling_rate", plan.privacy.sampling_rate},
+      {"honest_min", plan.privacy.honest_min},
+      {"epsilon_budget", noisy ? Json(flags.epsilon) : Json(nullptr)},
+      {"delta", plan.privacy.delta},
+      {"noise_multiplier", result.multiplier},
+      {"epsilon", noisy ? Json(result.epsilon) : Json(nullptr)},
+      {"pld_epsilon", noisy ? Json(result.pld_epsilon) : Json(nullptr)},
+      {"epsilon_without_amplification", noisy ? Json(result.epsilon_unamplified) : Json(nullptr)},
+      {"pld_epsilon_without_amplification",
+       noisy ? Json(result.pld_epsilon_unamplified) : Json(nullptr)},
+      {"clip_first", result.clip_first},
+      {"clip_last", result.clip_last},
+      {"share_clipped", result.share_clipped},
+      {"bits", plan.grid.bits},
+      {"word_bits", result.word_bits},
+      {"bpb_before", result.learned.bpb_before},
+      {"bpb_after", result.learned.bpb_after},
+      {"seconds", result.learned.seconds}};
+}
+
+void print(const PrivateFleetResult& result, const Flags& flags) {
+  const Json json = to_json(result, flags);
+  if (flags.json) return void(std::puts(to_text(json).c_str()));
+  for (const auto& [key, value] : json.items())
+    std::printf("%-34s %s\n", key.c_str(), to_text(value).c_str());
 }
 
 void print(const Flags& flags, const std::vector<FleetNode>& nodes, const FleetResult& result) {
@@ -86,6 +126,7 @@ Result<void> run(Flags flags) {
   CampaignPlan& plan = flags.plan.campaign;
   TRY_ASSIGN(plan.method, method_named(flags.method));
   TRY_ASSIGN(plan.rule, server_rule_named(flags.rule));
+  if (flags.server_lr > 0) std::visit([&](auto& rule) { rule.lr = flags.server_lr; }, plan.rule);
   TRY_ASSIGN(const std::vector<FleetNode> nodes, flags.data.empty()
                                                      ? nodes_of_speakers(flags, model.tokenizer())
                                                      : nodes_of_folders(flags, model));
@@ -93,15 +134,56 @@ Result<void> run(Flags flags) {
   plan.model = model.digest();
   plan.grid.range = default_range(plan.clip);
   plan.cohort_min = plan.cohort_max = plan.survivors_min = static_cast<std::uint32_t>(nodes.size());
+  const auto round_done = [&](std::uint64_t version) {
+    if (!flags.json)
+      std::fprintf(stderr, "round %llu of %u\n", static_cast<unsigned long long>(version),
+                   plan.rounds);
+  };
+  if (flags.epsilon > 0) {
+    plan.mode = Mode::kMasked;
+    plan.privacy.on = std::isfinite(flags.epsilon);
+    plan.privacy.epsilon = plan.privacy.on ? flags.epsilon : 1;
+    plan.masking.honest_min = plan.privacy.honest_min;
+    TRY_ASSIGN(const PrivateFleetResult result,
+               run_private_fleet(model, nodes, flags.plan, round_done));
+    print(result, flags);
+    return {};
+  }
   TRY_ASSIGN(const ScratchFolder scratch, ScratchFolder::make());
   TRY_ASSIGN(const FleetResult result,
-             run_fleet(model, nodes, flags.plan, scratch.path(), [&](std::uint64_t version) {
-               if (!flags.json)
-                 std::fprintf(stderr, "round %llu of %u\n",
-                              static_cast<unsigned long long>(version), plan.rounds);
-             }));
+             run_fleet(model, nodes, flags.plan, scratch.path(), round_done));
   print(flags, nodes, result);
   return {};
+}
+
+}  // namespace
+
+namespace {
+
+void add_privacy(CLI::App& verb, Flags& flags) {
+  PrivacyPlan& privacy = flags.plan.campaign.privacy;
+  auto* epsilon =
+      verb.add_option("--epsilon", flags.epsilon,
+                      "Client-level differential privacy over all rounds; inf: the same without "
+                      "noise")
+          ->check(CLI::Validator(
+              [](const std::string& text) {
+                double value = 0;
+                const bool number = CLI::detail::lexical_cast(text, value) && value > 0;
+                return number ? std::string() : "it must be above 0, or inf";
+              },
+              "ABOVE 0"));
+  verb.add_option("--delta", privacy.delta)->capture_default_str()->needs(epsilon);
+  verb.add_option("--rate", privacy.sampling_rate, "Chance that a node is in a round")
+      ->capture_default_str()
+      ->check(CLI::Range(1e-6, 1.0))
+      ->needs(epsilon);
+  verb.add_option("--honest-min", privacy.honest_min,
+                  "Honest nodes of a round that the noise is calibrated to")
+      ->capture_default_str()
+      ->needs(epsilon);
+  verb.add_flag("--adaptive-clip", privacy.adaptive_clip, "The clip follows the norms")
+      ->needs(epsilon);
 }
 
 }  // namespace
@@ -113,19 +195,20 @@ void add_simulate_learning(CLI::App& app, Verb& chosen) {
       app.add_subcommand("simulate-learning", "Run a campaign over many nodes in one process");
   verb->add_option("--model", flags->model, "Model folder (Hugging Face form)")->required();
   auto* text = verb->add_option("--text", flags->text,
-                                "A play: one node for each of its speakers with the most text");
+                                "A play, one node for each of its speakers with the most text; or "
+                                "any text, with --split parts");
   auto* data =
       verb->add_option("--data", flags->data, "A folder with one subfolder of text for each node");
   text->excludes(data);
   verb->add_option("--split", flags->split, "How --text becomes nodes")
       ->capture_default_str()
-      ->check(CLI::IsMember({"speakers"}));
+      ->check(CLI::IsMember({"speakers", "parts"}));
   verb->add_option("--nodes", flags->nodes, "Nodes, with --text")
       ->capture_default_str()
       ->check(CLI::Range(2, 1000));
   verb->add_option("--method", flags->method)
       ->capture_default_str()
-      ->check(CLI::IsMember({"fedit", "ffa", "rolora"}));
+      ->check(CLI::IsMember({"fedit", "ffa", "rolora", "fedsvd", "fed-sb"}));
   verb->add_option("--rule", flags->rule, "Server rule")
       ->capture_default_str()
       ->check(CLI::IsMember({"sgd", "momentum", "adam", "yogi"}));
@@ -145,6 +228,10 @@ void add_simulate_learning(CLI::App& app, Verb& chosen) {
       ->capture_default_str();
   verb->add_option("--clip", flags->plan.campaign.clip, "L2 norm of one update at most")
       ->capture_default_str();
+  verb->add_option("--bits", flags->plan.campaign.grid.bits, "Of one rounded value")
+      ->capture_default_str();
+  verb->add_option("--server-lr", flags->server_lr, "Of the server rule")->capture_default_str();
+  add_privacy(*verb, *flags);
   verb->add_option("--seed", training.seed)->capture_default_str();
   verb->add_option("--threads", flags->plan.threads, "Nodes that train at a time")
       ->capture_default_str()

@@ -17,8 +17,8 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OUT = os.path.join(ROOT, "build", "bench")
 DICTIONARY = "usr/share/dictd/foldoc.dict.dz"     # the Free On-line Dictionary of Computing: the demo's text, in no model's training
-PLAN = {"method": "fedsvd", "rounds": 20, "steps": 4, "batch": 8, "window": 64, "lr": 0.01, "rank": 2, "alpha": 16,
-        "clip": 0.3, "bits": 12, "honest-min": 600, "delta": 1e-5}
+PLAN = {"method": "fedsvd", "rounds": 8, "steps": 2, "batch": 4, "window": 64, "lr": 0.01, "rank": 2, "alpha": 16,
+        "clip": 1.0, "bits": 12, "honest-min": 600, "delta": 1e-5}
 
 
 def dictionary():

@@ -163,9 +163,8 @@ TEST(Accountants, FallWithNoiseAndRiseWithUse) {
 }
 
 TEST(Accountants, AnswerAtOnceWhateverTheyAreAsked) {
-  for (const Release release :
-       {Release{1e-300, .5, 3}, Release{.05, .5, 1}, Release{.05, .9, 1000}, Release{1e6, 1e-9, 1},
-        Release{.5, .2, 5000}, Release{1, 1, 1'000'000}}) {
+  for (const Release release : {Release{1e-300, .5, 3}, Release{.05, .5, 1}, Release{.5, .2, 500},
+                                Release{1e6, 1e-9, 1}, Release{1, 1, 1'000'000}}) {
     const Release releases[] = {release};
     const double loose = renyi_epsilon(releases, 1e-6), close = pld_epsilon(releases, 1e-6);
     EXPECT_GE(close, 0) << release.multiplier;

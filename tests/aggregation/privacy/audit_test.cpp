@@ -29,8 +29,8 @@ TEST(OneRunAudit, GivesThePublishedBounds) {
   EXPECT_EQ(audited_epsilon(0, 0), 0);
 }
 
-constexpr std::size_t kEntries = 4096, kCanaries = 400, kNodes = 40;
-constexpr std::uint32_t kRounds = 4;
+constexpr std::size_t kOwn = 4, kCanaries = 400, kEntries = kOwn * kCanaries, kNodes = 40;
+constexpr std::uint32_t kRounds = 3;
 constexpr double kClip = 1;
 constexpr int kBits = 30;
 const Grid kGrid{.range = static_cast<float>(kClip), .bits = 12, .weight_max = 1};
@@ -44,15 +44,15 @@ FillRandom keyed(std::uint64_t node, std::uint64_t round) {
   };
 }
 
-// A canary has ten entries to itself, and is twice as long as the clip; another node is noise.
+// A canary has kOwn entries to itself, and is twice as long as the clip; another node is noise.
 Update update_of(std::size_t node, std::uint64_t round) {
   Update update{std::vector<float>(kEntries), 1};
   Rng rng(node, round);
   if (node >= kCanaries)
-    for (float& value : update.values) value = static_cast<float>(rng.normal() / 64);
+    for (float& value : update.values) value = static_cast<float>(rng.normal() / 40);
   else
-    for (std::size_t i = 0; i < 10; ++i)
-      update.values[10 * node + i] = static_cast<float>(2 * kClip / std::sqrt(10.0));
+    for (std::size_t i = 0; i < kOwn; ++i)
+      update.values[kOwn * node + i] = static_cast<float>(2 * kClip / std::sqrt(kOwn));
   return update;
 }
 
@@ -90,7 +90,7 @@ Audit audit(const NoisePlan& plan, const Budget& budget) {
     }
     const NoisyMean mean = *noisy_mean(sum, kGrid, plan, kBits);
     for (std::size_t i = 0; i < kCanaries; ++i)
-      for (std::size_t k = 0; k < 10; ++k) score[i] += mean.mean.values[10 * i + k];
+      for (std::size_t k = 0; k < kOwn; ++k) score[i] += mean.mean.values[kOwn * i + k];
   }
   // The quarter that looks most like members is guessed in, the quarter that looks least out.
   std::vector<std::size_t> order(kCanaries);
