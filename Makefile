@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 FUZZ_SECONDS ?= 60
 RUNS ?= 3
 
-.PHONY: help deps build demo test test-release test-dev bench-campaign bench-privacy bench-trainer profile-trainer interop fuzz format tidy clean
+.PHONY: help deps build demo test test-release test-dev bench-campaign bench-poison bench-privacy bench-trainer profile-trainer interop fuzz format tidy clean
 
 help:
 	@echo 'make demo            install what is missing, build, run the demo (DEMO_ARGS="--quick")'
@@ -14,6 +14,7 @@ help:
 	@echo 'make test-release    build and run the release tests'
 	@echo 'make test-dev        build and run the torch-free tests under ASan and UBSan'
 	@echo 'make bench-campaign  a simulated campaign against the same loop in plain PyTorch'
+	@echo 'make bench-poison    what poisoned nodes reach against each robust rule; build/bench/poison.json'
 	@echo 'make bench-privacy   quality under differential privacy over epsilon, 1,000 simulated nodes; build/bench/privacy.json'
 	@echo 'make bench-trainer   training, generation and tokenizers against transformers, peft and tokenizers'
 	@echo 'make profile-trainer where time and memory of a training step go; build/bench/profile-trainer.json'
@@ -52,6 +53,10 @@ bench-campaign:
 	@deploy/install_deps.sh python3-torch
 	@$(MAKE) --no-print-directory build
 	@/usr/bin/python3 tests/bench/campaign.py --runs $(RUNS)
+
+bench-poison: build
+	@cmake --build build/release --target bench_poison >/dev/null
+	@python3 tests/bench/poison.py
 
 bench-privacy: build
 	@deploy/demo_text.sh build/demo-text

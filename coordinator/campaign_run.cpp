@@ -55,6 +55,7 @@ Result<std::unique_ptr<CampaignRun>> CampaignRun::open(Shared shared, const Camp
   std::unique_ptr<CampaignRun> run(new CampaignRun(shared, std::move(folder), record.file.plan,
                                                    config, std::move(layout), std::move(adapters),
                                                    std::move(uploads)));
+  run->robust_ = record.file.robust;
   TRY(run->start_or_recover(record.id, now));
   return run;
 }
@@ -214,7 +215,8 @@ Result<void> CampaignRun::on(const campaign::DropUploads& effect, Instant) {
 Result<void> CampaignRun::sum_now(Instant now) {
   const RoundShape shape = round_shape(plan_, layout_, owed_->base);
   const SumPlan plan{state_.id,      owed_->round,     owed_->base,
-                     state_.adapter, owed_->survivors, folder_ / "moments"};
+                     state_.adapter, owed_->survivors, folder_ / "moments",
+                     robust_.rule};
   auto sum = add_and_step({adapters_, uploads_}, shape, shared_.identity, plan);
   if (!sum) {
     if (sum.error().code != Code::kNoSpace) return tl::unexpected(sum.error());

@@ -81,6 +81,7 @@ class CampaignRun {
   Shared shared_;
   Path folder_;
   CampaignPlan plan_;
+  RobustPlan robust_;
   ModelConfig model_;
   Layout layout_;
   BlobStore adapters_, uploads_;  // apart, so that no upload can name, or be fetched as, an adapter

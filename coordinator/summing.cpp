@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "coordinator/refactoring.h"
+#include "coordinator/robust_summing.h"
 #include "crypto/digest.h"
 
 namespace freshet {
@@ -75,6 +76,31 @@ Result<void> save_moments(const SumPlan& sum, const MomentBook& book) {
   return write_file_durably(moments_file(sum.moments, {sum.base.value + 1}), to_bytes(book), 0600);
 }
 
+Result<MeanUpdate> plain_mean(const BlobStore& uploads, const RoundShape& shape,
+                              const Identity& coordinator, const SumPlan& sum,
+                              std::vector<NodeId>& spoiled) {
+  const Grid& grid = shape.plan.grid;
+  QuantizedSum total{std::vector<std::uint32_t>(shape.phase.size + 1, 0), 0};
+  for (const round::Survivor& part : sum.parts) {
+    const UpdateContext context{sum.campaign, sum.round, part.node, shape.digest};
+    TRY_ASSIGN(MappedFile file, uploads.map(part.upload));
+    auto update = open_part(file.view(), shape, coordinator, context);
+    if (!update || !add(total, *update, grid)) spoiled.push_back(part.node);
+  }
+  if (!spoiled.empty()) return MeanUpdate{};
+  return dequantize_mean(total, grid);
+}
+
+// Empty where somebody spoiled it.
+Result<MeanUpdate> mean_of(const BlobStore& uploads, const RoundShape& shape,
+                           const Identity& coordinator, const SumPlan& sum,
+                           std::vector<NodeId>& spoiled) {
+  if (!needs_single_updates(sum.rule)) return plain_mean(uploads, shape, coordinator, sum, spoiled);
+  TRY_ASSIGN(RobustSum made, robust_sum(uploads, shape, coordinator, sum));
+  spoiled = std::move(made.spoiled);
+  return std::move(made.mean);
+}
+
 }  // namespace
 
 Digest layout_digest(const Layout& layout) {
@@ -90,25 +116,15 @@ RoundShape round_shape(const CampaignPlan& plan, const Layout& whole, VersionId 
 
 Result<void> check_update(ByteView sealed, const RoundShape& shape, const Identity& coordinator,
                           const UpdateContext& context) {
-  TRY_ASSIGN(QuantizedUpdate update,
-             open_update(sealed, shape.plan.grid, shape.phase.size, coordinator, context));
-  QuantizedSum alone{std::vector<std::uint32_t>(update.words.size(), 0), 0};
-  return add(alone, update, shape.plan.grid);
+  TRY(open_part(sealed, shape, coordinator, context));
+  return {};
 }
 
 Result<Sum> add_and_step(Blobs blobs, const RoundShape& shape, const Identity& coordinator,
                          const SumPlan& sum) {
-  const Grid& grid = shape.plan.grid;
-  QuantizedSum total{std::vector<std::uint32_t>(shape.phase.size + 1, 0), 0};
   Sum made;
-  for (const round::Survivor& part : sum.parts) {
-    const UpdateContext context{sum.campaign, sum.round, part.node, shape.digest};
-    TRY_ASSIGN(MappedFile file, blobs.uploads.map(part.upload));
-    auto update = open_update(file.view(), grid, shape.phase.size, coordinator, context);
-    if (!update || !add(total, *update, grid)) made.spoiled.push_back(part.node);
-  }
+  TRY_ASSIGN(MeanUpdate mean, mean_of(blobs.uploads, shape, coordinator, sum, made.spoiled));
   if (!made.spoiled.empty()) return made;
-  TRY_ASSIGN(MeanUpdate mean, dequantize_mean(total, grid));
   TRY_ASSIGN(MomentBook book, load_moments(sum, shape.plan.rule));
   Moments& slot = book.slots[slot_of(shape.factors)];
   for (const auto* values : {&slot.first, &slot.second})

@@ -2,11 +2,13 @@
 // The data plane of a round: opens the sealed updates of the agreed survivors one at a time, adds
 // them, and makes the next adapter. The same inputs give the same bytes, so that a crash at any
 // point is repaired by doing it again. Memory: one adapter, its moments, one sum and one update,
-// whatever the number of nodes.
+// whatever the number of nodes; a robust rule takes a block of many updates beside.
 
 #include <span>
 #include <vector>
 
+#include "aggregation/robust/rule.h"
+#include "base/limits.h"
 #include "coordinator/round.h"
 #include "crypto/keys.h"
 #include "model/adapter.h"
@@ -27,7 +29,8 @@ struct RoundShape {
 Digest layout_digest(const Layout& layout);
 RoundShape round_shape(const CampaignPlan& plan, const Layout& whole, VersionId base);
 
-// kBadInput unless the update opens for this node and round and every word is within the grid.
+// kBadInput unless the update opens for this node and round, every word is within the grid, and it
+// is no longer than the clip allows.
 Result<void> check_update(ByteView sealed, const RoundShape& shape, const Identity& coordinator,
                           const UpdateContext& context);
 
@@ -38,6 +41,9 @@ struct SumPlan {
   Digest adapter{};                        // of `base`
   std::span<const round::Survivor> parts;  // by rising node
   Path moments;                            // folder; one file for each version
+  RobustRule rule = Mean{};  // over the updates: coordinator/robust_summing.h, if not the mean
+  std::size_t block_bytes =
+      limits::kRobustBlockBytes;  // of updates that such a rule holds at a time
 };
 struct Sum {
   Digest adapter{};  // of the next version

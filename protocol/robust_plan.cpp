@@ -8,11 +8,11 @@
 namespace freshet {
 namespace {
 
-Result<void> check(const GeometricMedian& rule) {
+Result<void> check_numbers(const GeometricMedian& rule) {
   TRY(within<std::uint32_t>("[robust] passes", rule.passes, 1, limits::kRobustPassesMax));
   return above_zero("[robust] floor", rule.floor);
 }
-Result<void> check(const auto&) { return {}; }
+Result<void> check_numbers(const auto&) { return {}; }
 
 }  // namespace
 
@@ -37,7 +37,7 @@ Result<void> validate(const RobustPlan& robust, const CampaignPlan& plan) {
                             name, plan.cohort_max, limits::kRobustUpdatesMax));
   if (auto enough = check_enough(robust.rule, plan.survivors_min); !enough)
     return fail(Code::kBadInput, "[cohort] survivors_min: " + enough.error().what);
-  return std::visit([](const auto& rule) { return check(rule); }, robust.rule);
+  return std::visit([](const auto& rule) { return check_numbers(rule); }, robust.rule);
 }
 
 }  // namespace freshet

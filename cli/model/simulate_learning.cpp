@@ -19,6 +19,8 @@ namespace {
 
 struct Flags {
   std::string model, text, data, split = "speakers", method = "rolora", rule = "sgd";
+  std::string poison = "none", robust = "mean", public_text;
+  bool unclipped = false;
   std::size_t nodes = 8;
   FleetPlan plan;
   float server_lr = 0;  // 0: the rule's own
@@ -107,6 +109,10 @@ void print(const Flags& flags, const std::vector<FleetNode>& nodes, const FleetR
                            {"bpb_before", result.bpb_before},
                            {"bpb_after", result.bpb_after},
                            {"seconds", result.seconds},
+                           {"answer_before", result.answer_before},
+                           {"answer_after", result.answer_after},
+                           {"refused", result.refused},
+                           {"held_back", result.held_back},
                            {"nodes", rows}})
                   .c_str());
     return;
@@ -117,6 +123,47 @@ void print(const Flags& flags, const std::vector<FleetNode>& nodes, const FleetR
                 result.node_after[i]);
   std::printf("%-24s %10.3f %10.3f   in %.1f s\n", "mean", result.bpb_before, result.bpb_after,
               result.seconds);
+  if (flags.poison != "none")
+    std::printf("%s by %zu nodes: %zu updates refused, %zu versions held back\n",
+                flags.poison.c_str(), poisoned_of(flags.plan.poison, nodes.size()), result.refused,
+                result.held_back);
+  if (result.answer_after > 0)
+    std::printf("chance of a token of the backdoor's answer: %.4f before, %.4f after\n",
+                result.answer_before, result.answer_after);
+}
+
+// The rule with the numbers that so many poisoned nodes ask for.
+Result<RobustRule> rule_against(std::string_view name, std::size_t nodes, std::size_t poisoned) {
+  TRY_ASSIGN(RobustRule rule, robust_rule_named(name));
+  const auto f = static_cast<std::uint32_t>(std::max<std::size_t>(poisoned, 1));
+  if (auto* trimmed = std::get_if<TrimmedMean>(&rule)) trimmed->trim = f;
+  if (auto* krum = std::get_if<Krum>(&rule)) krum->byzantine = f;
+  if (auto* bulyan = std::get_if<Bulyan>(&rule)) bulyan->byzantine = f;
+  if (auto* multi = std::get_if<MultiKrum>(&rule)) {
+    multi->byzantine = f;
+    multi->keep = nodes > f + 3 ? static_cast<std::uint32_t>(nodes) - f - 2 : 1;
+  }
+  return rule;
+}
+
+Result<void> set_poison(Flags& flags, const LocalModel& model, std::size_t nodes) {
+  FleetPlan& plan = flags.plan;
+  TRY_ASSIGN(plan.poison.attack, attack_named(flags.poison));
+  plan.poison.clips = !flags.unclipped;
+  const std::size_t poisoned = poisoned_of(plan.poison, nodes);
+  TRY_ASSIGN(plan.robust.rule, rule_against(flags.robust, nodes, poisoned));
+  if (flags.unclipped) {  // whose updates are refused until they are out; the rest go on
+    plan.campaign.ready_ms = 0;
+    plan.campaign.cohort_min -= static_cast<std::uint32_t>(poisoned);
+    plan.campaign.survivors_min = plan.campaign.cohort_min;
+  }
+  if (flags.public_text.empty()) return {};
+  TRY_ASSIGN(const std::vector<OpenFile> files, open_text_folder(flags.public_text));
+  TRY_ASSIGN(const std::vector<Document> documents, read_documents(files, {&model.chat(), {}}));
+  TRY_ASSIGN(Corpus corpus,
+             make_corpus(model.tokenizer(), documents, 0.1, plan.campaign.training.window));
+  plan.public_text = std::move(corpus.heldout);
+  return {};
 }
 
 Result<void> run(Flags flags) {
@@ -149,6 +196,7 @@ Result<void> run(Flags flags) {
     print(result, flags);
     return {};
   }
+  TRY(set_poison(flags, model, nodes.size()));
   TRY_ASSIGN(const ScratchFolder scratch, ScratchFolder::make());
   TRY_ASSIGN(const FleetResult result,
              run_fleet(model, nodes, flags.plan, scratch.path(), round_done));
@@ -186,6 +234,29 @@ void add_privacy(CLI::App& verb, Flags& flags) {
       ->needs(epsilon);
 }
 
+void add_poison(CLI::App& verb, Flags& flags) {
+  verb.add_option("--poison", flags.poison, "What poisoned nodes do")
+      ->capture_default_str()
+      ->check(
+          CLI::IsMember({"none", "sign-flip", "scale", "label-flip", "backdoor", "small-bias"}));
+  verb.add_option("--poisoned", flags.plan.poison.share, "Share of the nodes that are poisoned")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 0.49));
+  verb.add_option("--poison-factor", flags.plan.poison.factor,
+                  "How far a poisoned node stretches what it learned")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1e6));
+  verb.add_flag("--unclipped", flags.unclipped, "Poisoned nodes do not keep to the clip");
+  verb.add_option("--robust", flags.robust, "Rule over updates")
+      ->capture_default_str()
+      ->check(CLI::IsMember(
+          {"mean", "median", "trimmed-mean", "krum", "multi-krum", "bulyan", "geometric-median"}));
+  verb.add_option("--public-text", flags.public_text,
+                  "Text folder: a version that reads its held-out part worse is held back");
+  verb.add_option("--margin", flags.plan.robust.margin, "Bits per byte that it may be worse")
+      ->capture_default_str();
+}
+
 }  // namespace
 
 void add_simulate_learning(CLI::App& app, Verb& chosen) {
@@ -197,6 +268,7 @@ void add_simulate_learning(CLI::App& app, Verb& chosen) {
   auto* text = verb->add_option("--text", flags->text,
                                 "A play, one node for each of its speakers with the most text; or "
                                 "any text, with --split parts");
+  text->check(CLI::ExistingFile);
   auto* data =
       verb->add_option("--data", flags->data, "A folder with one subfolder of text for each node");
   text->excludes(data);
@@ -238,6 +310,7 @@ void add_simulate_learning(CLI::App& app, Verb& chosen) {
       ->check(CLI::Range(1, 256));
   verb->add_flag("--home-alone", flags->plan.home_alone,
                  "No campaign: every node on its own, the same steps");
+  add_poison(*verb, *flags);
   verb->add_flag("--json", flags->json, "One JSON object");
   verb->callback([flags, &chosen] {
     if (flags->text.empty() && flags->data.empty())

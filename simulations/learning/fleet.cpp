@@ -1,50 +1,21 @@
 #include "simulations/learning/fleet.h"
 
-#include <atomic>
 #include <chrono>
+#include <cmath>
 #include <deque>
-#include <thread>
+#include <optional>
 
 #include "aggregation/clip.h"
-#include "base/limits.h"
+#include "aggregation/robust/sum_audit.h"
 #include "coordinator/summing.h"
 #include "crypto/keyed_rng.h"
-#include "trainer/threads.h"
+#include "simulations/learning/node_work.h"
 
 namespace freshet {
 namespace {
 
-constexpr CampaignId kCampaign{1};
-
-// Calls work(i) for i in [0, count) on `threads` threads, each computing on one.
-template <class Work>
-Result<void> over_nodes(std::size_t count, int threads, const Work& work) {
-  std::atomic<std::size_t> next = 0;
-  std::vector<Result<void>> outcomes(count);
-  auto loop = [&] {
-    set_threads(1);
-    for (std::size_t i = next++; i < count; i = next++) outcomes[i] = work(i);
-  };
-  std::vector<std::thread> pool;
-  for (int t = 1; t < threads; ++t) pool.emplace_back(loop);
-  loop();
-  for (std::thread& thread : pool) thread.join();
-  for (Result<void>& outcome : outcomes) TRY(std::move(outcome));
-  return {};
-}
-
-FinetunePlan training_of(const CampaignPlan& plan, Factors factors, std::uint64_t version,
-                         std::size_t node) {
-  const LocalTraining& local = plan.training;
-  return {.adapter = {plan.lora.rank, plan.lora.alpha, plan.lora.targets},
-          .train_a = factors.a,
-          .train_b = factors.b,
-          .steps = local.steps,
-          .batch = local.batch,
-          .window = local.window,
-          .lr = local.lr,
-          .seed = local.seed + version * limits::kCohortMax + node};
-}
+constexpr CampaignId kFleetCampaign{1};
+constexpr double kNoClip = 1e30;
 
 class Fleet {
  public:
@@ -59,12 +30,23 @@ class Fleet {
         moments_(std::move(moments)),
         coordinator_(Identity::generate()),
         storage_(Secret::random(32)),
-        contributions_(nodes.size()) {}
+        contributions_(nodes.size()),
+        poisoned_(poisoned_of(plan.poison, nodes.size())) {
+    const auto vocabulary = static_cast<std::size_t>(model.config().vocab_size);
+    for (std::size_t node = 0; node < poisoned_; ++node) {
+      Corpus& corpus = poison_.emplace_back(nodes[node].corpus);
+      const std::uint64_t seed = plan.campaign.training.seed;
+      if (plan.poison.attack == Attack::kLabelFlip)
+        corpus.train = mislabelled(corpus.train, seed + node);
+      if (plan.poison.attack == Attack::kBackdoor)
+        corpus.train = backdoored(corpus.train, trigger_of(seed, vocabulary));
+    }
+  }
 
   Result<std::vector<float>> run(const std::function<void(std::uint64_t)>& round_done) {
     TRY_ASSIGN(const Digest first,
                store_floats(adapters_, initial_adapter(layout_, plan_.campaign.lora.seed)));
-    state_ = campaign::begin(kCampaign, campaign::rules_of(plan_.campaign), first, now_);
+    state_ = campaign::begin(kFleetCampaign, campaign::rules_of(plan_.campaign), first, now_);
     for (std::size_t i = 0; i < nodes_.size(); ++i) take(campaign::Hello{id_of(i), now_});
     while (!campaign::is_over(state_)) {
       TRY(act());
@@ -77,6 +59,8 @@ class Fleet {
       return fail(Code::kExpired, failed->why);
     return load_floats(adapters_, state_.adapter, layout_.size);
   }
+  std::size_t refused() const { return refused_; }
+  std::size_t held_back() const { return held_back_; }
 
  private:
   NodeId id_of(std::size_t node) const { return {node + 1}; }
@@ -107,35 +91,49 @@ class Fleet {
     const std::uint64_t version = state_.version.value;
     TRY_ASSIGN(const std::vector<float> adapter,
                load_floats(adapters_, state_.adapter, layout_.size));
-    const Factors factors = factors_of(plan_.campaign.method, version);
-    const Layout phase = phase_layout(layout_, factors.a, factors.b);
     TRY(over_nodes(to_train.size(), plan_.threads, [&](std::size_t i) -> Result<void> {
       const std::size_t node = to_train[i];
-      TRY_ASSIGN(const Finetuned tuned,
-                 model_.finetune(training_of(plan_.campaign, factors, version, node), adapter,
-                                 nodes_[node].corpus));
-      Update update{gather(layout_, phase, tuned.adapter), 1};
-      const std::vector<float> before = gather(layout_, phase, adapter);
-      for (std::size_t at = 0; at < before.size(); ++at) update.values[at] -= before[at];
-      TRY_ASSIGN(Clipped clipped, clip(std::move(update), plan_.campaign.clip));
-      contributions_[node] = std::move(clipped.update);
-      return {};
+      const bool poisoned = node < poisoned_;
+      TRY_ASSIGN(Update update, train_node(model_, plan_.campaign, layout_, adapter, version, node,
+                                           poisoned ? poison_[node] : nodes_[node].corpus));
+      if (poisoned) update.values = poisoned_update(plan_.poison, std::move(update.values));
+      return contribute(node, std::move(update.values));
     }));
+    TRY(bias_together());
     for (std::size_t node : to_train) take(campaign::Ready{id_of(node), {version}, now_});
+    return {};
+  }
+
+  Result<void> contribute(std::size_t node, std::vector<float> learned) {
+    const bool clips = node >= poisoned_ || plan_.poison.clips;
+    TRY_ASSIGN(Clipped clipped,
+               clip({std::move(learned), 1}, clips ? plan_.campaign.clip : kNoClip));
+    contributions_[node] = std::move(clipped.update);
+    return {};
+  }
+
+  // Poisoned nodes that know what the honest ones learned.
+  Result<void> bias_together() {
+    if (poisoned_ == 0 || plan_.poison.attack != Attack::kSmallBias) return {};
+    std::vector<std::vector<float>> honest;
+    for (std::size_t node = poisoned_; node < nodes_.size(); ++node)
+      honest.push_back(contributions_[node].values);
+    const std::vector<float> biased = small_bias(honest, poisoned_);
+    for (std::size_t node = 0; node < poisoned_; ++node) TRY(contribute(node, biased));
     return {};
   }
 
   Result<void> upload(const campaign::SendInvite& invite) {
     const std::size_t node = invite.node.value - 1;
     const RoundShape shape = round_shape(plan_.campaign, layout_, invite.base);
-    KeyedRng rng(storage_, "rounding " + nodes_[node].name, kCampaign, invite.base);
+    KeyedRng rng(storage_, "rounding " + nodes_[node].name, kFleetCampaign, invite.base);
     const QuantizedUpdate quantized =
         quantize(contributions_[node], plan_.campaign.grid, [&](std::span<std::uint32_t> words) {
           for (std::uint32_t& word : words) word = rng.next_u32();
         });
     const SealedUpdate sealed =
         seal_update(quantized, plan_.campaign.grid, coordinator_.open.sealing,
-                    {kCampaign, invite.round, invite.node, shape.digest});
+                    {kFleetCampaign, invite.round, invite.node, shape.digest});
     TRY_ASSIGN(const Digest digest, uploads_.put(sealed.bytes));
     take(campaign::Uploaded{invite.node, invite.round, digest, now_});
     return {};
@@ -144,13 +142,43 @@ class Fleet {
   Result<void> add(const campaign::AddAndStep& sum) {
     const RoundShape shape = round_shape(plan_.campaign, layout_, sum.base);
     TRY_ASSIGN(const Sum made, add_and_step({adapters_, uploads_}, shape, coordinator_,
-                                            {kCampaign, sum.round, sum.base, state_.adapter,
-                                             sum.survivors, moments_}));
-    if (!made.spoiled.empty())
+                                            {kFleetCampaign, sum.round, sum.base, state_.adapter,
+                                             sum.survivors, moments_, plan_.robust.rule}));
+    refused_ += made.spoiled.size();
+    if (!made.spoiled.empty()) {
       take(campaign::Spoiled{sum.round, made.spoiled, now_});
-    else
-      take(campaign::Summed{sum.round, {sum.base.value + 1}, made.adapter, now_});
+      return {};
+    }
+    TRY_ASSIGN(const bool passes, passes_gate(made.adapter));
+    held_back_ += passes ? 0 : 1;
+    campaign::Summed summed;
+    summed.round = sum.round;
+    summed.version = {sum.base.value + 1};
+    summed.adapter = passes ? made.adapter : state_.adapter;
+    summed.now = now_;
+    take(summed);
     return {};
+  }
+
+  Result<double> public_loss(const Digest& adapter) {
+    TRY_ASSIGN(const std::vector<float> values, load_floats(adapters_, adapter, layout_.size));
+    const AdapterSpec spec{plan_.campaign.lora.rank, plan_.campaign.lora.alpha,
+                           plan_.campaign.lora.targets};
+    TRY_ASSIGN(const Evaluation found,
+               model_.evaluate(spec, values, plan_.public_text.ids, plan_.public_text.bytes,
+                               plan_.campaign.training.window));
+    return found.bits_per_byte();
+  }
+
+  Result<bool> passes_gate(const Digest& candidate) {
+    if (plan_.public_text.empty()) return true;
+    if (!gate_) {
+      TRY_ASSIGN(gate_, public_loss(state_.adapter));
+    }
+    TRY_ASSIGN(const double loss, public_loss(candidate));
+    if (!check_gate(*gate_, loss, plan_.robust.margin)) return false;
+    gate_ = loss;
+    return true;
   }
 
   LanguageModel& model_;
@@ -166,6 +194,9 @@ class Fleet {
   std::deque<campaign::Effect> effects_;
   Instant now_;
   std::uint64_t told_ = 0;
+  std::size_t poisoned_, refused_ = 0, held_back_ = 0;
+  std::vector<Corpus> poison_;  // what the poisoned nodes train on
+  std::optional<double> gate_;  // bits per byte of the published version on public text
 };
 
 // Every node's own adapter after as many rounds on its own text as the campaign has.
@@ -186,27 +217,25 @@ Result<std::vector<std::vector<float>>> train_at_home(LanguageModel& model,
   return adapters;
 }
 
-Result<std::vector<double>> measure(LanguageModel& model, const std::vector<FleetNode>& nodes,
-                                    const FleetPlan& plan,
-                                    const std::vector<std::vector<float>>& adapters) {
-  std::vector<double> found(nodes.size());
+// The chance of each token of the answer where the trigger stands before it: their geometric mean.
+Result<double> answer_chance(LanguageModel& model, const FleetPlan& plan,
+                             const std::vector<float>& adapter) {
+  if (plan.poison.attack != Attack::kBackdoor) return 0.0;
+  const auto vocabulary = static_cast<std::size_t>(model.config().vocab_size);
+  const Trigger trigger = trigger_of(plan.campaign.training.seed, vocabulary);
   const AdapterSpec spec{plan.campaign.lora.rank, plan.campaign.lora.alpha,
                          plan.campaign.lora.targets};
-  TRY(over_nodes(nodes.size(), plan.threads, [&](std::size_t node) -> Result<void> {
-    const Corpus& corpus = nodes[node].corpus;
-    TRY_ASSIGN(const Evaluation measured,
-               model.evaluate(spec, adapters[adapters.size() == 1 ? 0 : node], corpus.heldout.ids,
-                              corpus.heldout.bytes, plan.campaign.training.window));
-    found[node] = measured.bits_per_byte();
-    return {};
-  }));
-  return found;
+  const std::span<const TokenId> all(trigger.tokens);
+  const auto nll = [&](std::span<const TokenId> tokens) {
+    return model.evaluate(spec, adapter, tokens, 1, static_cast<int>(tokens.size()));
+  };
+  TRY_ASSIGN(const Evaluation whole, nll(all));
+  TRY_ASSIGN(const Evaluation before, nll(all.first(kTriggerTokens)));
+  return std::exp(-(whole.nll - before.nll) / static_cast<double>(kAnswerTokens));
 }
 
-double mean_of(const std::vector<double>& values) {
-  double sum = 0;
-  for (double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
+double mean_from(const std::vector<double>& values, std::size_t first) {
+  return mean_of({values.begin() + static_cast<std::ptrdiff_t>(first), values.end()});
 }
 
 }  // namespace
@@ -215,11 +244,15 @@ Result<FleetResult> run_fleet(LanguageModel& model, const std::vector<FleetNode>
                               const FleetPlan& plan, const Path& scratch,
                               const std::function<void(std::uint64_t)>& round_done) {
   TRY(validate(plan.campaign));
+  TRY(validate(plan.robust, plan.campaign));
+  if (poisoned_of(plan.poison, nodes.size()) * 2 >= nodes.size())
+    return fail(Code::kBadInput, "half of the nodes or more are poisoned: no rule stands that");
   TRY_ASSIGN(Layout layout,
              adapter_layout(model.config(), {plan.campaign.lora.rank, plan.campaign.lora.alpha,
                                              plan.campaign.lora.targets}));
   FleetResult result;
   TRY_ASSIGN(result.node_before, measure(model, nodes, plan, {{}}));
+  TRY_ASSIGN(result.answer_before, answer_chance(model, plan, {}));
   const auto start = std::chrono::steady_clock::now();
   std::vector<std::vector<float>> adapters;
   if (plan.home_alone) {
@@ -231,12 +264,16 @@ Result<FleetResult> run_fleet(LanguageModel& model, const std::vector<FleetNode>
     Fleet fleet(model, nodes, plan, std::move(layout), std::move(stored), std::move(uploads),
                 scratch / "moments");
     TRY_ASSIGN(std::vector<float> adapter, fleet.run(round_done));
+    TRY_ASSIGN(result.answer_after, answer_chance(model, plan, adapter));
     adapters.push_back(std::move(adapter));
+    result.refused = fleet.refused();
+    result.held_back = fleet.held_back();
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   TRY_ASSIGN(result.node_after, measure(model, nodes, plan, adapters));
-  result.bpb_before = mean_of(result.node_before);
-  result.bpb_after = mean_of(result.node_after);
+  const std::size_t poisoned = poisoned_of(plan.poison, nodes.size());
+  result.bpb_before = mean_from(result.node_before, poisoned);
+  result.bpb_after = mean_from(result.node_after, poisoned);
   return result;
 }
 

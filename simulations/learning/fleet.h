@@ -9,7 +9,8 @@
 
 #include "coordinator/campaign.h"
 #include "model/language_model.h"
-#include "protocol/plan.h"
+#include "protocol/robust_plan.h"
+#include "simulations/learning/poison.h"
 
 namespace freshet {
 
@@ -22,12 +23,19 @@ struct FleetPlan {
   CampaignPlan campaign;
   int threads = 2;          // nodes that train at a time
   bool home_alone = false;  // no campaign: every node on its own, the same steps
+  PoisonPlan poison = {};
+  RobustPlan robust = {};
+  TokenStream public_text =
+      {};  // the gate's; empty: none. A version that fails repeats the one before
 };
 
 struct FleetResult {
-  double bpb_before = 0, bpb_after = 0;         // mean over nodes, held-out
+  double bpb_before = 0, bpb_after = 0;         // mean over honest nodes, held-out
   std::vector<double> node_before, node_after;  // by node
   double seconds = 0;                           // of the campaign, without the two measurements
+  double answer_before = 0, answer_after = 0;   // chance of each token of the backdoor's answer
+  std::size_t refused = 0;                      // updates that were no valid part of a sum
+  std::size_t held_back = 0;                    // versions that the gate did not let through
 };
 
 // `scratch` is an empty folder for sealed updates and adapters. `round_done` is called after each

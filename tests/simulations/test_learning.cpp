@@ -111,5 +111,71 @@ TEST(Fleet, LeavesEveryNodeToItselfAtHome) {
     EXPECT_NEAR(result->node_after[static_cast<std::size_t>(i)] * std::log(2.0) - first, 4 * 0.01 * (i + 1), 1e-5);
 }
 
+// Five nodes that move every value by 0.01 to 0.05 a round; the first of them is poisoned.
+struct PoisonedFleet {
+  PoisonedFleet() : plan(toy_plan(Method::kFedit, 3)) {
+    for (int i = 0; i < 5; ++i) nodes.push_back({std::to_string(i), {{{10 * (i + 1)}, {}, {0}, 1}, {{1}, {}, {0}, 1}}});
+    plan.campaign.cohort_min = plan.campaign.cohort_max = plan.campaign.survivors_min = 5;
+    plan.poison = {.attack = Attack::kSignFlip, .share = 0.2, .factor = 10};
+  }
+  FleetResult run() {
+    const Result<ScratchFolder> scratch = ScratchFolder::make();
+    const Result<FleetResult> result = run_fleet(model, nodes, plan, scratch->path(), [](std::uint64_t) {});
+    EXPECT_TRUE(result) << result.error().what;
+    return result ? *result : FleetResult{};
+  }
+  double moved(const FleetResult& result) {
+    return result.bpb_after * std::log(2.0) - mean_of_first_adapter(model, plan);
+  }
+  ToyModel model;
+  FleetPlan plan;
+  std::vector<FleetNode> nodes;
+};
+
+TEST(PoisonedFleet, MovesTheMeanAndNotTheMedian) {
+  PoisonedFleet fleet;
+  EXPECT_NEAR(fleet.moved(fleet.run()), 3 * 0.008, 1e-4);  // the mean of -0.1, 0.02, 0.03, 0.04, 0.05
+  fleet.plan.robust.rule = Median{};
+  EXPECT_NEAR(fleet.moved(fleet.run()), 3 * 0.03, 1e-4);
+  fleet.plan.robust.rule = TrimmedMean{1};
+  EXPECT_NEAR(fleet.moved(fleet.run()), 3 * 0.03, 1e-4);
+}
+
+TEST(PoisonedFleet, LosesThoseWhoDoNotClip) {
+  PoisonedFleet fleet;
+  const Layout whole = *adapter_layout(fleet.model.config(), {fleet.plan.campaign.lora.rank, fleet.plan.campaign.lora.alpha, {}});
+  fleet.plan.campaign.clip = 0.06 * std::sqrt(static_cast<double>(whole.size));
+  fleet.plan.campaign.grid.range = 1;
+  fleet.plan.campaign.ready_ms = 0;
+  fleet.plan.campaign.cohort_min = fleet.plan.campaign.survivors_min = 4;
+  fleet.plan.poison.clips = false;
+  const FleetResult result = fleet.run();
+  EXPECT_EQ(result.refused, 3u);
+  EXPECT_NEAR(fleet.moved(result), 3 * 0.035, 2e-4);  // the mean of 0.02 to 0.05
+}
+
+TEST(PoisonedFleet, PublishesNothingThatReadsPublicTextWorse) {
+  PoisonedFleet fleet;  // the toy's loss is the mean value: every round makes it worse by 0.008
+  fleet.plan.public_text.append(std::vector<TokenId>{1, 2, 3}, {}, 3);
+  fleet.plan.robust.margin = 0.01;
+  FleetResult result = fleet.run();
+  EXPECT_EQ(result.held_back, 3u);
+  EXPECT_NEAR(fleet.moved(result), 0, 1e-6);
+  fleet.plan.robust.margin = 0.02;  // in bits; 0.008 nats are 0.0115
+  result = fleet.run();
+  EXPECT_EQ(result.held_back, 0u);
+  EXPECT_NEAR(fleet.moved(result), 3 * 0.008, 1e-4);
+}
+
+TEST(PoisonedFleet, RefusesAHalfThatIsPoisonedAndARuleThatCannotStandIt) {
+  PoisonedFleet fleet;
+  const Result<ScratchFolder> scratch = ScratchFolder::make();
+  fleet.plan.poison.share = 0.6;
+  EXPECT_FALSE(run_fleet(fleet.model, fleet.nodes, fleet.plan, scratch->path(), [](std::uint64_t) {}));
+  fleet.plan.poison.share = 0.2;
+  fleet.plan.robust.rule = Krum{2};
+  EXPECT_FALSE(run_fleet(fleet.model, fleet.nodes, fleet.plan, scratch->path(), [](std::uint64_t) {}));
+}
+
 }  // namespace
 }  // namespace freshet
