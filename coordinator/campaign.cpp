@@ -20,7 +20,7 @@ struct Machine {
 };
 
 void refuse(Machine& m, NodeId node, Code code, std::string why) {
-  m.effects.push_back(SendRefused{node, code, std::move(why)});
+  m.effects.emplace_back(SendRefused{node, code, std::move(why)});
 }
 
 // ---- nodes
@@ -40,7 +40,7 @@ void change_node(Machine& m, NodeId id, Instant now, Change change) {
   bool before = is_ready(m.c, node);
   change(node);
   bool after = is_ready(m.c, node);
-  if (!node.here && node.offences == 0) m.c.nodes.erase(id);
+  if (!node.here && node.offences == 0 && node.spent != m.c.version) m.c.nodes.erase(id);
   if (auto* gathering = std::get_if<Gathering>(&m.c.phase)) {
     gathering->ready += after ? 1 : 0;
     gathering->ready -= before ? 1 : 0;
@@ -84,9 +84,9 @@ bool hear(Machine& m, NodeId id, Instant now) {
 
 void tell_where_we_are(Machine& m, NodeId node) {
   if (is_over(m.c)) {
-    m.effects.push_back(SendFinished{node, m.c.version});
+    m.effects.emplace_back(SendFinished{node, m.c.version});
   } else {
-    m.effects.push_back(SendAnnounce{node});
+    m.effects.emplace_back(SendAnnounce{node});
   }
 }
 
@@ -95,16 +95,25 @@ void tell_all(Machine& m) {
     if (node.here && node.offences < limits::kOffencesMax) tell_where_we_are(m, id);
 }
 
-// A member that says it is ready has not got its invitation.
+void step_round(Machine& m, const round::Event& event, Instant now);
+
+// A member that says it is ready has not got its invitation; or it has left the masked round that
+// it advertised for.
 void invite_again(Machine& m, NodeId node, Instant now) {
   const auto* collecting = std::get_if<Collecting>(&m.c.phase);
   if (collecting == nullptr) return;
   const round::Round& round = collecting->round;
   const round::Member* member = round::find(round, node);
   if (member == nullptr || member->upload) return;
-  m.effects.push_back(SendInvite{node, round.plan.id, round.plan.base,
-                                 static_cast<std::uint32_t>(round.cohort.size()),
-                                 std::max<std::int64_t>(round.deadline - now, 0)});
+  if (round.plan.masked) {
+    if (member->document(round::Document::kAdvert))
+      return step_round(m, round::Vanished{node}, now);
+    m.effects.emplace_back(SendPhase{node, round.plan.id});
+    return;
+  }
+  m.effects.emplace_back(SendInvite{node, round.plan.id, round.plan.base,
+                                    static_cast<std::uint32_t>(round.cohort.size()),
+                                    std::max<std::int64_t>(round.deadline - now, 0)});
 }
 
 void node_is_ready(Machine& m, NodeId node, VersionId base, Instant now) {
@@ -128,19 +137,21 @@ std::vector<NodeId> choose_cohort(const Campaign& c, std::uint64_t seed) {
   return ready;
 }
 
-void close(Machine& m, const round::Round& round, bool published) {
+void close(Machine& m, const round::Round& round, bool published, const Digest& sum = {}) {
   SendReceipt receipt;
   receipt.round = round.plan.id;
   receipt.published = published;
   receipt.version = m.c.version;
   DropUploads drop;
+  if (published && round.plan.masked)
+    receipt.masked = {round.plan.masked->sid, round::survivor_places(round), sum};
   for (const round::Member& member : round.cohort) receipt.to.push_back(member.node);
   for (const round::Survivor& survivor : round::survivors(round)) {
     if (published) receipt.survivors.push_back(survivor.node);
     drop.uploads.push_back(survivor.upload);
   }
-  m.effects.push_back(std::move(receipt));
-  if (!drop.uploads.empty()) m.effects.push_back(std::move(drop));
+  m.effects.emplace_back(std::move(receipt));
+  if (!drop.uploads.empty()) m.effects.emplace_back(std::move(drop));
 }
 
 void gather(Machine& m, Instant now) {
@@ -148,12 +159,25 @@ void gather(Machine& m, Instant now) {
   note_ready(m.c, now);
 }
 
-void abort_round(Machine& m, const round::Round& round, Instant now) {
-  for (const round::Member& member :
-       round.cohort) {  // who did not answer must say again that it is ready
+// What an aborted round leaves of its members' contributions.
+void keep_what_is_left(Machine& m, const round::Round& round) {
+  const round::Base base = std::get<round::Aborted>(round.phase).base;
+  for (const round::Member& member : round.cohort) {
+    if (base == round::Base::kSpent && member.document(round::Document::kShares)) {
+      const auto [spent, is_gone] = m.c.nodes.try_emplace(member.node);
+      spent->second.spent = round.plan.base;
+      if (is_gone) spent->second.here = false;
+    }
+    // Who did not answer, or went through a masked round, must say again that it is ready.
     auto node = m.c.nodes.find(member.node);
-    if (!member.upload && node != m.c.nodes.end()) node->second.ready.reset();
+    if (node != m.c.nodes.end() && (!member.upload || round.plan.masked))
+      node->second.ready.reset();
   }
+  if (base == round::Base::kGivenUp) m.c.given_up.push_back(round);
+}
+
+void abort_round(Machine& m, const round::Round& round, Instant now) {
+  keep_what_is_left(m, round);
   close(m, round, false);
   if (++m.c.aborts < limits::kRoundAbortsMax) return gather(m, now);
   m.c.phase = Failed{fmt::format("{} rounds in a row were aborted; the last: {}", m.c.aborts,
@@ -161,27 +185,43 @@ void abort_round(Machine& m, const round::Round& round, Instant now) {
   tell_all(m);
 }
 
+// A masked phase ends phase_ms after its last progress, and round_ms after it began at the latest.
+void move_deadline(const Rules& rules, std::size_t before, round::Round& round, Instant now) {
+  if (round.phase.index() != before) round.latest = now + rules.round_ms;
+  round.deadline = std::min(now + rules.masking.phase_ms, round.latest);
+}
+
+void carry_out(Machine& m, const round::Round& round, const round::Accept& accept, Instant) {
+  m.effects.emplace_back(SendAccepted{accept.node, round.plan.id, accept.upload});
+}
+void carry_out(Machine& m, const round::Round&, const round::Refuse& refused, Instant now) {
+  refuse(m, refused.node, refused.code, refused.why);
+  if (refused.offence) count_offence(m, refused.node, now);
+}
+void carry_out(Machine& m, const round::Round& round, const round::Tell& tell, Instant) {
+  m.effects.emplace_back(SendPhase{tell.node, round.plan.id});
+}
+void carry_out(Machine& m, const round::Round&, const round::Evict& evict, Instant now) {
+  change_node(m, evict.node, now, [](Node& node) { node.offences = limits::kOffencesMax; });
+  refuse(m, evict.node, Code::kRefused, "what this node sent in a masked round was wrong");
+}
+
 // Steps the open round, which is moved out and back, and carries what comes of it into the
 // campaign.
 void step_round(Machine& m, const round::Event& event, Instant now) {
   auto* summing = std::get_if<Summing>(&m.c.phase);
   round::Round& open = summing != nullptr ? summing->round : std::get<Collecting>(m.c.phase).round;
+  const std::size_t before = open.phase.index();
   round::Step stepped = round::step(std::move(open), event);
-  for (const round::Effect& effect : stepped.effects) {
-    if (const auto* accept = std::get_if<round::Accept>(&effect)) {
-      m.effects.push_back(SendAccepted{accept->node, stepped.next.plan.id, accept->upload});
-    } else {
-      const auto& refused = std::get<round::Refuse>(effect);
-      refuse(m, refused.node, refused.code, refused.why);
-      if (refused.offence) count_offence(m, refused.node, now);
-    }
-  }
+  for (const round::Effect& effect : stepped.effects)
+    std::visit([&](const auto& each) { carry_out(m, stepped.next, each, now); }, effect);
   if (stepped.accepted) m.committed();
+  if (stepped.progress) move_deadline(m.c.rules, before, stepped.next, now);
   if (std::holds_alternative<round::Aborted>(stepped.next.phase))
     return abort_round(m, stepped.next, now);
   if (std::holds_alternative<round::Finished>(stepped.next.phase)) {
     if (stepped.accepted)
-      m.effects.push_back(
+      m.effects.emplace_back(
           AddAndStep{stepped.next.plan.id, stepped.next.plan.base, round::survivors(stepped.next)});
     m.c.phase = Summing{std::move(stepped.next)};
   } else {
@@ -196,7 +236,11 @@ template <class Phase>
 struct In {};  // the phase's type; its data is in the machine, where the handler may replace it
 
 void on(Machine& m, auto, const Hello& event) {
-  if (hear(m, event.node, event.now)) tell_where_we_are(m, event.node);
+  if (!hear(m, event.node, event.now)) return;
+  tell_where_we_are(m, event.node);
+  const round::Round* round = open_round(m.c);
+  if (round != nullptr && round->plan.masked && round::find(*round, event.node) != nullptr)
+    m.effects.emplace_back(SendPhase{event.node, round->plan.id});
 }
 
 void on(Machine& m, auto, const Heartbeat& event) {
@@ -224,18 +268,26 @@ void on(Machine& m, In<Gathering>, const RoundOpened& event) {
   std::vector<NodeId> cohort = choose_cohort(m.c, event.seed);
   if (cohort.size() < m.c.rules.cohort_min) return;
   m.c.last_round.value += 1;
-  round::RoundPlan plan{m.c.last_round, m.c.version, m.c.rules.survivors_min};
+  round::RoundPlan plan{m.c.last_round, m.c.version, m.c.rules.survivors_min, {}};
+  if (m.c.rules.masked)
+    plan.masked = round::MaskedPlan{event.sid, event.document, m.c.rules.masking};
   const auto size = static_cast<std::uint32_t>(cohort.size());
-  for (NodeId node : cohort)
-    m.effects.push_back(SendInvite{node, plan.id, plan.base, size, m.c.rules.round_ms});
-  m.c.phase = Collecting{round::begin(plan, event.now + m.c.rules.round_ms, cohort)};
+  for (NodeId node : cohort) {
+    if (m.c.rules.masked) {
+      m.effects.emplace_back(SendPhase{node, plan.id});
+    } else {
+      m.effects.emplace_back(SendInvite{node, plan.id, plan.base, size, m.c.rules.round_ms});
+    }
+  }
+  round::Round round = round::begin(std::move(plan), event.now + m.c.rules.round_ms, cohort);
+  if (m.c.rules.masked) move_deadline(m.c.rules, round.phase.index(), round, event.now);
+  m.c.phase = Collecting{std::move(round)};
+  m.c.staged_at.reset();
   m.committed();
 }
 
-void on(Machine& m, In<Gathering>, const GaveUp&) {
-  m.c.phase =
-      Failed{fmt::format("fewer than {} nodes were ready on version {} for {} s",
-                         m.c.rules.cohort_min, m.c.version.value, m.c.rules.gather_ms / 1000)};
+void on(Machine& m, In<Gathering>, const GaveUp& event) {
+  m.c.phase = Failed{event.why.empty() ? why_nobody_came(m.c) : event.why};
   m.committed();
   tell_all(m);
 }
@@ -251,7 +303,7 @@ void on(Machine& m, In<Summing>, const Spoiled& event) {
     const round::Member* member = round::find(*open_round(m.c), node);
     if (member != nullptr && member->upload) drop.uploads.push_back(*member->upload);
   }
-  if (!drop.uploads.empty()) m.effects.push_back(std::move(drop));
+  if (!drop.uploads.empty()) m.effects.emplace_back(std::move(drop));
   step_round(m, round::Spoiled{event.nodes}, event.now);
 }
 
@@ -261,7 +313,8 @@ void on(Machine& m, In<Summing>, const Summed& event) {
   m.c.version = event.version;
   m.c.adapter = event.adapter;
   m.c.aborts = 0;
-  close(m, round, true);
+  m.c.given_up.clear();
+  close(m, round, true, event.sum);
   if (m.c.version.value >= m.c.rules.rounds) {
     m.c.phase = Finished{};
   } else {
@@ -269,6 +322,36 @@ void on(Machine& m, In<Summing>, const Summed& event) {
   }
   tell_all(m);
   m.committed();
+}
+
+const round::Round* open_masked(const Campaign& c, RoundId id) {
+  const round::Round* round = open_round(c);
+  return round != nullptr && round->plan.id == id && round->plan.masked ? round : nullptr;
+}
+
+void on(Machine& m, auto, const Staged& event) {
+  if (open_masked(m.c, event.round) != nullptr) m.c.staged_at = event.now;
+}
+
+void on(Machine& m, auto, const Said& event) {
+  if (!hear(m, event.node, event.now)) return;
+  if (open_masked(m.c, event.round) == nullptr) return tell_where_we_are(m, event.node);
+  step_round(m, round::Said{event.node, event.kind, event.document, event.enough}, event.now);
+}
+
+void on(Machine& m, auto, const Complained& event) {
+  if (hear(m, event.node, event.now) && open_masked(m.c, event.round) != nullptr)
+    step_round(m, round::Complained{event.node, event.liar}, event.now);
+}
+
+void on(Machine& m, auto, const Left& event) {
+  if (hear(m, event.node, event.now) && open_masked(m.c, event.round) != nullptr)
+    step_round(m, round::Vanished{event.node}, event.now);
+}
+
+void on(Machine& m, auto, const Ruined& event) {
+  if (open_masked(m.c, event.round) != nullptr)
+    step_round(m, round::Ruined{event.why, event.liars}, event.now);
 }
 
 void on(Machine& m, auto, const Vanished& event) {
@@ -287,13 +370,19 @@ void on(Machine& m, auto, const Recovered& event) {
   if (is_over(m.c)) return;
   for (const auto& [id, node] : m.c.nodes)
     if (node.here) m.c.heard[id] = event.now;
+  m.c.staged_at.reset();
   if (auto* gathering = std::get_if<Gathering>(&m.c.phase)) {
     gathering->since = event.now;
     if (gathering->enough_at) gathering->enough_at = event.now;
   }
-  if (auto* collecting = std::get_if<Collecting>(&m.c.phase))
-    collecting->round.deadline = event.now + m.c.rules.round_ms;
   m.committed();
+  auto* collecting = std::get_if<Collecting>(&m.c.phase);
+  if (collecting == nullptr) return;
+  round::Round& round = collecting->round;
+  round.latest = round.deadline = event.now + m.c.rules.round_ms;
+  if (!m.c.rules.masked) return;
+  move_deadline(m.c.rules, round.phase.index(), round, event.now);
+  step_round(m, round::Restarted{}, event.now);
 }
 
 void on(Machine&, auto, const auto&) {}  // anything else means nothing in this phase

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "base/check.h"
@@ -20,14 +22,32 @@ bool should_open(const Campaign& c, const Gathering& gathering, Instant now) {
   });
 }
 
+// Nodes whose contribution is spent come again with the next version, which never comes while
+// nobody else does.
+std::int64_t patience_ms(const Campaign& c) {
+  if (spent_count(c) == 0) return c.rules.gather_ms;
+  return std::min(c.rules.gather_ms, std::max(c.rules.ready_ms, limits::kSpentMs));
+}
+
+Instant deadline_of(const Campaign& c, const round::Round& round) {
+  if (!round.plan.masked || !c.staged_at) return round.deadline;
+  return std::max(round.deadline, std::min(*c.staged_at + c.rules.masking.phase_ms, round.latest));
+}
+
 void resume_round(const round::Round& round, Instant now, std::vector<Effect>& effects) {
   for (const round::Member& member : round.cohort) {
+    if (round.plan.masked) {
+      if (member.upload)
+        effects.emplace_back(SendAccepted{member.node, round.plan.id, *member.upload});
+      effects.emplace_back(SendPhase{member.node, round.plan.id});
+      continue;
+    }
     if (member.upload) {
-      effects.push_back(SendAccepted{member.node, round.plan.id, *member.upload});
+      effects.emplace_back(SendAccepted{member.node, round.plan.id, *member.upload});
     } else if (std::holds_alternative<round::Collecting>(round.phase)) {
-      effects.push_back(SendInvite{member.node, round.plan.id, round.plan.base,
-                                   static_cast<std::uint32_t>(round.cohort.size()),
-                                   std::max<std::int64_t>(round.deadline - now, 0)});
+      effects.emplace_back(SendInvite{member.node, round.plan.id, round.plan.base,
+                                      static_cast<std::uint32_t>(round.cohort.size()),
+                                      std::max<std::int64_t>(round.deadline - now, 0)});
     }
   }
 }
@@ -35,8 +55,9 @@ void resume_round(const round::Round& round, Instant now, std::vector<Effect>& e
 }  // namespace
 
 Rules rules_of(const CampaignPlan& plan) {
-  return Rules{plan.rounds,   plan.cohort_min, plan.cohort_max,  plan.survivors_min,
-               plan.ready_ms, plan.round_ms,   limits::kGatherMs};
+  return Rules{plan.rounds,   plan.cohort_min, plan.cohort_max,   plan.survivors_min,
+               plan.ready_ms, plan.round_ms,   limits::kGatherMs, plan.mode == Mode::kMasked,
+               plan.masking};
 }
 
 Campaign begin(CampaignId id, const Rules& rules, const Digest& adapter, Instant now) {
@@ -65,12 +86,12 @@ std::vector<Event> due(const Campaign& c, Instant now, std::uint64_t seed) {
   if (const auto* gathering = std::get_if<Gathering>(&c.phase)) {
     if (should_open(c, *gathering, now)) {
       events.push_back(RoundOpened{now, seed});
-    } else if (!gathering->enough_at && now - gathering->since >= c.rules.gather_ms) {
-      events.push_back(GaveUp{now});
+    } else if (!gathering->enough_at && now - gathering->since >= patience_ms(c)) {
+      events.push_back(GaveUp{now, {}});
     }
   }
   const auto* collecting = std::get_if<Collecting>(&c.phase);
-  if (collecting != nullptr && now >= collecting->round.deadline)
+  if (collecting != nullptr && now >= deadline_of(c, collecting->round))
     events.push_back(DeadlinePassed{collecting->round.plan.id, now});
   return events;
 }
@@ -81,14 +102,14 @@ std::vector<Effect> resume(const Campaign& c, Instant now) {
   for (const auto& [id, node] : c.nodes) {
     if (!in_good_standing(node)) continue;
     if (is_over(c)) {
-      effects.push_back(SendFinished{id, c.version});
+      effects.emplace_back(SendFinished{id, c.version});
     } else if (node.ready != c.version) {
-      effects.push_back(SendAnnounce{id});
+      effects.emplace_back(SendAnnounce{id});
     }
   }
   if (const auto* summing = std::get_if<Summing>(&c.phase))
-    effects.push_back(AddAndStep{summing->round.plan.id, summing->round.plan.base,
-                                 round::survivors(summing->round)});
+    effects.emplace_back(AddAndStep{summing->round.plan.id, summing->round.plan.base,
+                                    round::survivors(summing->round)});
   return effects;
 }
 
@@ -97,7 +118,26 @@ bool is_over(const Campaign& c) {
 }
 
 bool is_ready(const Campaign& c, const Node& node) {
-  return in_good_standing(node) && node.ready == c.version;
+  return in_good_standing(node) && node.ready == c.version && node.spent != c.version;
+}
+
+std::uint32_t spent_count(const Campaign& c) {
+  return static_cast<std::uint32_t>(
+      std::count_if(c.nodes.begin(), c.nodes.end(),
+                    [&](const auto& entry) { return entry.second.spent == c.version; }));
+}
+
+std::vector<Digest> wanted_documents(const Campaign& c) {
+  std::vector<Digest> wanted;
+  const auto add = [&](const round::Round& round) {
+    if (round.plan.masked) wanted.push_back(round.plan.masked->document);
+    for (const round::Member& member : round.cohort)
+      for (const auto& document : member.said)
+        if (document) wanted.push_back(*document);
+  };
+  if (const round::Round* open = open_round(c)) add(*open);
+  for (const round::Round& round : c.given_up) add(round);
+  return wanted;
 }
 
 std::uint32_t ready_count(const Campaign& c) {
@@ -112,10 +152,21 @@ const round::Round* open_round(const Campaign& c) {
   return nullptr;
 }
 
+std::string why_nobody_came(const Campaign& c) {
+  if (const std::uint32_t spent = spent_count(c); spent > 0)
+    return fmt::format(
+        "the contributions of {} nodes from version {} were in a masked round that could neither "
+        "be opened nor be given up by enough signatures, so they are spent; fewer than {} other "
+        "nodes were ready",
+        spent, c.version.value, c.rules.cohort_min);
+  return fmt::format("fewer than {} nodes were ready on version {} for {} s", c.rules.cohort_min,
+                     c.version.value, c.rules.gather_ms / 1000);
+}
+
 bool operator==(const Campaign& a, const Campaign& b) {
   return a.id == b.id && a.rules == b.rules && a.version == b.version && a.adapter == b.adapter &&
          a.last_round == b.last_round && a.aborts == b.aborts && a.nodes == b.nodes &&
-         a.phase == b.phase;
+         a.given_up == b.given_up && a.phase == b.phase;
 }
 
 }  // namespace freshet::campaign

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "coordinator/campaign_run.h"
+#include "crypto/digest.h"
 
 namespace freshet {
 namespace {
@@ -15,7 +16,15 @@ constexpr std::uint32_t kProtocol = 1;
 
 Result<void> CampaignRun::receive(NodeId node, const NodeMessage& message, Instant now) {
   if (strangers_.contains(node) && !std::holds_alternative<Hello>(message)) return {};
-  return std::visit([&](const auto& each) { return on_message(node, each, now); }, message);
+  return std::visit(
+      [&](const auto& each) -> Result<void> {
+        if constexpr (requires { each.sid; }) {
+          return take_masked(node, message, now);
+        } else {
+          return on_message(node, each, now);
+        }
+      },
+      message);
 }
 
 Result<void> CampaignRun::on_message(NodeId node, const Hello& hello, Instant now) {
@@ -50,6 +59,16 @@ Result<void> CampaignRun::on_message(NodeId node, const Ready& ready, Instant no
 
 Result<void> CampaignRun::on_message(NodeId node, const Fetch& fetch, Instant now) {
   auto size = adapters_.size_of(fetch.blob);
+  if (!size && shared_.member != nullptr && state_.rules.masked) {
+    const Bytes bundle = shared_.member->trust().bundle();
+    if (digest_of(bundle) == fetch.blob && fetch.offset < bundle.size()) {
+      const ByteView rest = ByteView(bundle).subspan(fetch.offset);
+      Bytes data = to_bytes(rest.first(std::min(rest.size(), limits::kChunkBytes)));
+      shared_.peers.send(node, Chunk{fetch.blob, bundle.size(), fetch.offset, std::move(data)},
+                         now);
+      return {};
+    }
+  }
   if (!size) {  // replaced by a newer version
     announce_to(node, now);
     return {};
@@ -84,6 +103,7 @@ Result<void> CampaignRun::on_message(NodeId node, const UploadChunk& chunk, Inst
       return {};
     }
     staged = *next;
+    TRY(feed(campaign::Staged{node, chunk.round, now}, now));
   }
   if (staged == chunk.size) return take_whole(node, chunk, now);
   shared_.peers.send(node, ChunkAck{chunk.round, chunk.blob, staged}, now);
@@ -100,14 +120,17 @@ Result<bool> CampaignRun::may_stage(NodeId node, const UploadChunk& chunk, Insta
     TRY(feed(campaign::Hello{node, now}, now));
     return false;
   }
-  if (member == nullptr || member->upload ||
-      std::holds_alternative<campaign::Summing>(state_.phase)) {
+  const bool collects =
+      this_round && std::holds_alternative<round::Collecting>(open->phase) &&
+      (!open->plan.masked || (member != nullptr && member->document(round::Document::kShares)));
+  if (member == nullptr || member->upload || !collects) {
     TRY(feed(campaign::Uploaded{node, chunk.round, chunk.blob, now},
              now));  // refused, or accepted before
     return false;
   }
   const RoundShape shape = round_shape(plan_, layout_, state_.version);
-  const std::size_t size = sealed_update_bytes(plan_.grid, shape.phase.size);
+  const std::size_t size = book_ ? masked_frame_bytes(book_->descriptor(), shape.phase.size)
+                                 : sealed_update_bytes(plan_.grid, shape.phase.size);
   if (chunk.size != size) {
     shared_.peers.refuse(
         node, Code::kBadInput,
@@ -142,21 +165,26 @@ Result<void> CampaignRun::forget_tries() {
 
 // Opened here once, before it is accepted: what is no valid update never reaches a sum.
 Result<void> CampaignRun::take_whole(NodeId node, const UploadChunk& chunk, Instant now) {
+  const round::Round* open = campaign::open_round(state_);
+  if (open == nullptr || open->plan.id != chunk.round) return {};
   const RoundShape shape = round_shape(plan_, layout_, state_.version);
   Result<void> checked;
   {
     TRY_ASSIGN(MappedFile file, uploads_.map(chunk.blob));
-    checked = check_update(file.view(), shape, shared_.identity,
-                           {state_.id, chunk.round, node, shape.digest});
+    checked = book_ ? book_->check_frame(*open, node, file.view(), shape.phase.size)
+                    : check_update(file.view(), shape, shared_.identity,
+                                   {state_.id, chunk.round, node, shape.digest});
   }
   if (checked) return feed(campaign::Uploaded{node, chunk.round, chunk.blob, now}, now);
   log::warning("refused an update for round {}: {}", chunk.round.value, checked.error().what);
-  const auto accepted = round::survivors(*campaign::open_round(state_));
+  const auto accepted = round::survivors(*open);
   const bool of_another = std::any_of(accepted.begin(), accepted.end(),
                                       [&](const auto& s) { return s.upload == chunk.blob; });
   if (!of_another) TRY(uploads_.remove(chunk.blob));
   shared_.peers.refuse(node, Code::kBadInput, checked.error().what, now);
-  return feed(campaign::Vanished{node, now}, now);  // the round does not wait for it
+  // The round does not wait for it.
+  if (book_) return feed(campaign::Left{node, chunk.round, now}, now);
+  return feed(campaign::Vanished{node, now}, now);
 }
 
 }  // namespace freshet

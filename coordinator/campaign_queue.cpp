@@ -99,6 +99,11 @@ Result<CampaignRecord> CampaignQueue::prepare(std::string_view toml, std::string
                             short_hex(record.file.plan.model), short_hex(digest)));
   record.file.plan.model = digest;
   TRY(validate(record.file.plan));
+  if (record.file.plan.mode == Mode::kMasked && shared_.member == nullptr)
+    return fail(Code::kBadInput,
+                "a masked campaign takes nodes that an authority certified, and this coordinator "
+                "belongs to none: run `freshet coordinator join TOKEN`, or write mode = "
+                "\"trusted-coordinator\"");
   TRY_ASSIGN(ModelConfig config, read_config(files));
   const LoraPlan& lora = record.file.plan.lora;
   TRY(adapter_layout(config, {lora.rank, lora.alpha, lora.targets}));
@@ -191,7 +196,7 @@ Result<void> CampaignQueue::advance(Instant now) {
 
 Result<void> CampaignQueue::begin(CampaignRecord& record, Instant now) {
   run_.reset();
-  TRY_ASSIGN(run_, CampaignRun::open({shared_.peers, shared_.identity, shared_.open_journal},
+  TRY_ASSIGN(run_, CampaignRun::open({shared_.peers, shared_.identity, shared_.open_journal, shared_.member},
                                      record, campaign_folder(folder_, record.id), now));
   began_at_ = now;
   began_version_ = run_->state().version.value;
@@ -280,10 +285,12 @@ Json CampaignQueue::progress(const CampaignRecord& record, Instant now) const {
     json["cohort"] = open->cohort.size();
     json["survivors"] = round::survivors(*open).size();
     if (record.state == CampaignState::kRunning)
-      json["phase"] =
-          std::holds_alternative<campaign::Summing>(state.phase) ? "summing" : "collecting";
+      json["phase"] = std::holds_alternative<campaign::Summing>(state.phase)
+                          ? "summing"
+                          : std::string(round::name_of(open->phase));
   } else if (record.state == CampaignState::kRunning) {
     json["phase"] = "gathering";
+    if (campaign::spent_count(state) > 0) json["why"] = campaign::why_nobody_came(state);
   }
   const std::uint64_t made = state.version.value - began_version_;
   if (record.state == CampaignState::kRunning && made > 0)

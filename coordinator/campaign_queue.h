@@ -19,6 +19,7 @@ class CampaignQueue {
     const Identity& identity;
     const OpenJournal& open_journal;
     const TrainerOptions& trainer;
+    const membership::Member* member = nullptr;
   };
   static Result<std::unique_ptr<CampaignQueue>> open(Shared shared, Path folder, Instant now);
 

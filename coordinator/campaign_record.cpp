@@ -2,152 +2,22 @@
 
 #include <fmt/core.h>
 
-#include <concepts>
-
 #include "base/limits.h"
+#include "coordinator/record_io.h"
 
 namespace freshet::campaign {
+
+using namespace record_io;
+
 namespace {
 
 constexpr std::uint8_t kEventForm = 'E', kStateForm = 'S';
-constexpr std::int64_t kInstantMax = std::int64_t{1} << 53, kDurationMax = std::int64_t{1} << 40;
-
-// One description of every form, walked by a Writer and by a Reader alike.
-class Writer {
- public:
-  static constexpr bool kReads = false;
-  Bytes bytes;
-
-  void number(std::integral auto value) {
-    using Wide = std::make_unsigned_t<decltype(value)>;
-    for (std::size_t i = 0; i < sizeof(Wide); ++i)
-      bytes.push_back(static_cast<std::uint8_t>(static_cast<Wide>(value) >> (8 * i)));
-  }
-  void raw(ByteView view) { bytes.insert(bytes.end(), view.begin(), view.end()); }
-  void require(bool) {}
-};
-
-class Reader {
- public:
-  static constexpr bool kReads = true;
-  explicit Reader(ByteView view) : rest_(view) {}
-
-  template <std::integral T>
-  void number(T& value) {
-    std::make_unsigned_t<T> wide = 0;
-    if (!has(sizeof wide)) return;
-    for (std::size_t i = 0; i < sizeof wide; ++i)
-      wide = static_cast<decltype(wide)>(wide | (static_cast<decltype(wide)>(rest_[i]) << (8 * i)));
-    rest_ = rest_.subspan(sizeof wide);
-    value = static_cast<T>(wide);
-  }
-  void raw(std::span<std::uint8_t> out) {
-    if (!has(out.size())) return;
-    std::copy_n(rest_.begin(), out.size(), out.begin());
-    rest_ = rest_.subspan(out.size());
-  }
-  void require(bool holds) { good_ = good_ && holds; }
-  bool has(std::size_t count) {
-    require(rest_.size() >= count);
-    return good_;
-  }
-  bool good() const { return good_; }
-  bool done() const { return good_ && rest_.empty(); }
-
- private:
-  ByteView rest_;
-  bool good_ = true;
-};
-
-// ---- forms of parts. `io` is a Writer over const values or a Reader over mutable ones
-
-void put(auto& io, std::integral auto& value) { io.number(value); }
-void put(auto& io, Digest& value) { io.raw(value); }
-void put(auto& io, const Digest& value) { io.raw(value); }
-template <class Tag>
-void put(auto& io, Id<Tag>& id) {
-  io.number(id.value);
-}
-template <class Tag>
-void put(auto& io, const Id<Tag>& id) {
-  io.number(id.value);
-}
-
-template <class T, class Like>
-concept Is = std::same_as<std::remove_const_t<T>, Like>;
-
-// An Instant that a duration was added to may lie that much later.
-void put_deadline(auto& io, Is<Instant> auto& at) {
-  io.number(at.ms);
-  io.require(at.ms >= -kInstantMax && at.ms <= kInstantMax + kDurationMax);
-}
-
-void put(auto& io, Is<Instant> auto& at) {
-  io.number(at.ms);
-  io.require(at.ms >= -kInstantMax && at.ms <= kInstantMax);
-}
-
-void flag(auto& io, auto& value) {
-  auto byte = static_cast<std::uint8_t>(value);
-  io.number(byte);
-  io.require(byte <= 1);
-  if constexpr (std::remove_reference_t<decltype(io)>::kReads) value = byte == 1;
-}
-
-void put(auto& io, Is<std::string> auto& text) {
-  auto size = static_cast<std::uint32_t>(text.size());
-  io.number(size);
-  if constexpr (std::remove_reference_t<decltype(io)>::kReads) {
-    io.require(size <= limits::kReasonBytesMax);
-    if (!io.has(size)) return;
-    text.resize(size);
-    io.raw({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
-  } else {
-    io.raw(as_bytes(text));
-  }
-}
-
-template <class T>
-void put(auto& io, std::optional<T>& value) {
-  bool there = false;
-  flag(io, there);
-  if (there) put(io, value.emplace());
-}
-template <class T>
-void put(auto& io, const std::optional<T>& value) {
-  bool there = value.has_value();
-  flag(io, there);
-  if (value) put(io, *value);
-}
-
-// Calls each(element) for the elements of a sequence, which a Reader first makes as long as the
-// bytes allow.
-void sequence(auto& io, auto& elements, std::size_t most, auto each) {
-  auto size = static_cast<std::uint32_t>(elements.size());
-  io.number(size);
-  io.require(size <= most);
-  if constexpr (std::remove_reference_t<decltype(io)>::kReads) {
-    if (!io.has(size)) return;  // every element takes at least a byte
-    elements.resize(size);
-  }
-  for (auto& element : elements) each(element);
-}
-
-void rising(auto& io, const auto& elements, auto key) {
-  for (std::size_t i = 1; i < elements.size(); ++i)
-    io.require(key(elements[i - 1]) < key(elements[i]));
-}
-
 // ---- events
 
 void put(auto& io, Is<Hello> auto& e) { put(io, e.node), put(io, e.now); }
 void put(auto& io, Is<Heartbeat> auto& e) {
   put(io, e.node), put(io, e.base);
-  auto activity = static_cast<std::uint8_t>(e.activity);
-  io.number(activity);
-  io.require(activity <= static_cast<std::uint8_t>(Activity::kUploading));
-  if constexpr (std::remove_reference_t<decltype(io)>::kReads)
-    e.activity = static_cast<Activity>(activity);
+  choice(io, e.activity, Activity::kUploading);
   put(io, e.now);
 }
 void put(auto& io, Is<Ready> auto& e) { put(io, e.node), put(io, e.base), put(io, e.now); }
@@ -155,7 +25,7 @@ void put(auto& io, Is<Uploaded> auto& e) {
   put(io, e.node), put(io, e.round), put(io, e.upload), put(io, e.now);
 }
 void put(auto& io, Is<Summed> auto& e) {
-  put(io, e.round), put(io, e.version), put(io, e.adapter), put(io, e.now);
+  put(io, e.round), put(io, e.version), put(io, e.adapter), put(io, e.now), put(io, e.sum);
 }
 void put(auto& io, Is<Spoiled> auto& e) {
   put(io, e.round);
@@ -163,12 +33,42 @@ void put(auto& io, Is<Spoiled> auto& e) {
   put(io, e.now);
 }
 void put(auto& io, Is<Vanished> auto& e) { put(io, e.node), put(io, e.now); }
-void put(auto& io, Is<RoundOpened> auto& e) { put(io, e.now), put(io, e.seed); }
+void put(auto& io, Is<RoundOpened> auto& e) {
+  put(io, e.now), put(io, e.seed), put(io, e.sid), put(io, e.document);
+}
 void put(auto& io, Is<DeadlinePassed> auto& e) { put(io, e.round), put(io, e.now); }
-void put(auto& io, Is<GaveUp> auto& e) { put(io, e.now); }
+void put(auto& io, Is<GaveUp> auto& e) { put(io, e.now), put(io, e.why); }
 void put(auto& io, Is<Recovered> auto& e) { put(io, e.now); }
+void put(auto& io, Is<Staged> auto& e) { put(io, e.node), put(io, e.round), put(io, e.now); }
+void put(auto& io, Is<Said> auto& e) {
+  put(io, e.node), put(io, e.round);
+  choice(io, e.kind, round::Document::kAbort);
+  put(io, e.document);
+  flag(io, e.enough);
+  put(io, e.now);
+}
+void put(auto& io, Is<Complained> auto& e) {
+  put(io, e.node), put(io, e.liar), put(io, e.round), put(io, e.now);
+}
+void put(auto& io, Is<Left> auto& e) { put(io, e.node), put(io, e.round), put(io, e.now); }
+void put(auto& io, Is<Ruined> auto& e) {
+  put(io, e.round), put(io, e.why);
+  sequence(io, e.liars, limits::kCohortMax, [&](auto& node) { put(io, node); });
+  put(io, e.now);
+}
 
 // ---- the state
+
+void put(auto& io, Is<Fraction> auto& f) {
+  put(io, f.part), put(io, f.whole);
+  io.require(f.whole >= 1 && f.part <= f.whole);
+}
+
+void put(auto& io, Is<MaskingPlan> auto& m) {
+  put(io, m.honest_min), put(io, m.corrupt), put(io, m.dropped), put(io, m.newcomers);
+  put(io, m.phase_ms);
+  io.require(m.honest_min <= limits::kCohortMax && m.phase_ms >= 1 && m.phase_ms <= kDurationMax);
+}
 
 void put(auto& io, Is<Rules> auto& r) {
   put(io, r.rounds), put(io, r.cohort_min), put(io, r.cohort_max), put(io, r.survivors_min);
@@ -178,22 +78,16 @@ void put(auto& io, Is<Rules> auto& r) {
              r.cohort_max <= limits::kCohortMax);
   for (std::int64_t duration : {r.ready_ms, r.round_ms, r.gather_ms})
     io.require(duration >= 0 && duration <= kDurationMax);
+  flag(io, r.masked);
+  put(io, r.masking);
 }
 
 void put(auto& io, Is<Node> auto& n) {
   put(io, n.ready), put(io, n.offences);
   flag(io, n.here);
-  io.require(n.offences <= limits::kOffencesMax && (n.here || (n.offences > 0 && !n.ready)));
-}
-
-void put(auto& io, Is<round::Round> auto& r) {
-  put(io, r.plan.id), put(io, r.plan.base), put(io, r.plan.survivors_min), put_deadline(io, r.deadline);
-  sequence(io, r.cohort, limits::kCohortMax, [&](auto& member) {
-    put(io, member.node), put(io, member.upload);
-    flag(io, member.vanished);
-  });
-  rising(io, r.cohort, [](const round::Member& member) { return member.node; });
-  io.require(!r.cohort.empty());
+  put(io, n.spent);
+  io.require(n.offences <= limits::kOffencesMax &&
+             (n.here || ((n.offences > 0 || n.spent) && !n.ready)));
 }
 
 template <class T>
@@ -206,6 +100,46 @@ void alternative(auto& io, auto& phase,
   }
 }
 
+template <std::size_t I = 0>
+void put_phase(auto& io, auto& phase, std::size_t kind) {
+  if constexpr (I < std::variant_size_v<round::Phase>) {
+    using T = std::variant_alternative_t<I, round::Phase>;
+    if (kind != I) return put_phase<I + 1>(io, phase, kind);
+    alternative<T>(io, phase, [&](auto& p) {
+      if constexpr (requires { p.why; }) put(io, p.why);
+      if constexpr (requires { p.base; }) choice(io, p.base, round::Base::kSpent);
+    });
+  } else {
+    io.require(false);
+  }
+}
+
+void put(auto& io, Is<round::MaskedPlan> auto& m) {
+  put(io, m.sid), put(io, m.document), put(io, m.rules);
+}
+
+void put(auto& io, Is<round::Round> auto& r) {
+  put(io, r.plan.id), put(io, r.plan.base), put(io, r.plan.survivors_min);
+  bool masked = r.plan.masked.has_value();
+  flag(io, masked);
+  if constexpr (std::remove_reference_t<decltype(io)>::kReads) {
+    if (masked) put(io, r.plan.masked.emplace());
+  } else {
+    if (masked) put(io, *r.plan.masked);
+  }
+  put_deadline(io, r.deadline), put_deadline(io, r.latest);
+  sequence(io, r.cohort, limits::kCohortMax, [&](auto& member) {
+    put(io, member.node), put(io, member.upload);
+    flag(io, member.vanished);
+    for (auto& document : member.said) put(io, document);
+  });
+  rising(io, r.cohort, [](const round::Member& member) { return member.node; });
+  io.require(!r.cohort.empty());
+  auto kind = static_cast<std::uint8_t>(r.phase.index());
+  io.number(kind);
+  put_phase(io, r.phase, kind);
+}
+
 void put(auto& io, Is<Phase> auto& phase) {
   auto kind = static_cast<std::uint8_t>(phase.index());
   io.number(kind);
@@ -214,12 +148,7 @@ void put(auto& io, Is<Phase> auto& phase) {
       return alternative<Gathering>(
           io, phase, [&](auto& g) { put(io, g.since), put(io, g.ready), put(io, g.enough_at); });
     case 1: return alternative<Collecting>(io, phase, [&](auto& c) { put(io, c.round); });
-    case 2:
-      return alternative<Summing>(io, phase, [&](auto& s) {
-        put(io, s.round);
-        if constexpr (std::remove_reference_t<decltype(io)>::kReads)
-          s.round.phase = round::Finished{};
-      });
+    case 2: return alternative<Summing>(io, phase, [&](auto& s) { put(io, s.round); });
     case 3: return alternative<Finished>(io, phase, [](auto&) {});
     case 4: return alternative<Failed>(io, phase, [&](auto& f) { put(io, f.why); });
     default: return io.require(false);
@@ -239,7 +168,13 @@ void put(auto& io, Is<Campaign> auto& c) {
     sequence(io, c.nodes, limits::kKnownNodesMax,
              [&](auto& entry) { put(io, entry.first), put(io, entry.second); });
   }
+  sequence(io, c.given_up, limits::kRoundAbortsMax, [&](auto& round) { put(io, round); });
   put(io, c.phase);
+}
+
+bool given_up(const round::Round& round) {
+  const auto* aborted = std::get_if<round::Aborted>(&round.phase);
+  return aborted != nullptr && aborted->base == round::Base::kGivenUp && round.plan.masked;
 }
 
 // What holds between the parts of every state that step() makes.
@@ -256,8 +191,14 @@ bool holds_together(const Campaign& c) {
   if (const auto* gathering = std::get_if<Gathering>(&c.phase))
     return gathering->ready == ready_count(c) &&
            gathering->enough_at.has_value() == (gathering->ready >= c.rules.cohort_min);
+  for (const round::Round& round : c.given_up)
+    if (!given_up(round) || round.plan.base != c.version) return false;
   const round::Round* round = open_round(c);
   if (round == nullptr) return true;
+  if (round->plan.masked.has_value() != c.rules.masked) return false;
+  const bool finished_round = std::holds_alternative<round::Finished>(round->phase);
+  if (finished_round != std::holds_alternative<Summing>(c.phase)) return false;
+  if (std::holds_alternative<round::Aborted>(round->phase)) return false;
   if (round->plan.id != c.last_round || round->plan.base != c.version) return false;
   if (round->plan.survivors_min != c.rules.survivors_min) return false;
   return std::holds_alternative<Collecting>(c.phase) ||

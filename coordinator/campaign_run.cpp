@@ -35,26 +35,38 @@ std::uint64_t random_seed() {
 }  // namespace
 
 CampaignRun::CampaignRun(Shared shared, Path folder, CampaignPlan plan, ModelConfig model,
-                         Layout layout, BlobStore adapters, BlobStore uploads)
+                         Layout layout, BlobStore adapters, BlobStore uploads, BlobStore documents)
     : shared_(shared),
       folder_(std::move(folder)),
       plan_(std::move(plan)),
       model_(std::move(model)),
       layout_(std::move(layout)),
       adapters_(std::move(adapters)),
-      uploads_(std::move(uploads)) {}
+      uploads_(std::move(uploads)),
+      documents_(std::move(documents)) {}
 
 Result<std::unique_ptr<CampaignRun>> CampaignRun::open(Shared shared, const CampaignRecord& record,
                                                        Path folder, Instant now) {
+  if (record.file.plan.mode == Mode::kMasked && shared.member == nullptr)
+    return fail(Code::kBadInput,
+                "campaign \"" + record.file.plan.name +
+                    "\" is masked, and this coordinator's folder has no certificate any more: put "
+                    "it back");
   TRY_ASSIGN(ModelConfig config, read_model(record));
   const LoraPlan& lora = record.file.plan.lora;
   TRY_ASSIGN(Layout layout, adapter_layout(config, {lora.rank, lora.alpha, lora.targets}));
   TRY(make_folders(folder / "moments", 0700));
   TRY_ASSIGN(BlobStore adapters, BlobStore::open(folder / "adapters"));
   TRY_ASSIGN(BlobStore uploads, BlobStore::open(folder / "uploads"));
+  TRY_ASSIGN(BlobStore documents, BlobStore::open(folder / "documents"));
   std::unique_ptr<CampaignRun> run(new CampaignRun(shared, std::move(folder), record.file.plan,
                                                    config, std::move(layout), std::move(adapters),
-                                                   std::move(uploads)));
+                                                   std::move(uploads), std::move(documents)));
+  if (const PrivacyPlan& privacy = record.file.plan.privacy; privacy.on) {
+    TRY_ASSIGN(PrivacyLedger ledger, PrivacyLedger::open(run->folder_ / "privacy.ledger",
+                                                         {privacy.epsilon, privacy.delta}));
+    run->ledger_.emplace(std::move(ledger));
+  }
   run->robust_ = record.file.robust;
   TRY(run->start_or_recover(record.id, now));
   return run;
@@ -87,16 +99,20 @@ Result<void> CampaignRun::sweep() {
   std::set<Digest> wanted{state_.adapter};
   if (const round::Round* open = campaign::open_round(state_))
     for (const round::Survivor& survivor : round::survivors(*open)) wanted.insert(survivor.upload);
+  TRY(sweep_folder("adapters", wanted));
+  TRY(sweep_folder("uploads", wanted));
+  return sweep_documents();
+}
+
+Result<void> CampaignRun::sweep_folder(const char* name, const std::set<Digest>& wanted) {
   std::error_code error;
-  for (const char* name : {"adapters", "uploads"}) {
-    for (const auto& entry : std::filesystem::directory_iterator(folder_ / name, error)) {
-      auto digest = digest_from_hex(entry.path().filename().string());
-      if (!digest || wanted.contains(*digest)) continue;
-      std::filesystem::remove(entry.path(), error);
-      if (error)
-        return fail(Code::kBadInput,
-                    "cannot remove " + entry.path().string() + ": " + error.message());
-    }
+  for (const auto& entry : std::filesystem::directory_iterator(folder_ / name, error)) {
+    auto digest = digest_from_hex(entry.path().filename().string());
+    if (!digest || wanted.contains(*digest)) continue;
+    std::filesystem::remove(entry.path(), error);
+    if (error)
+      return fail(Code::kBadInput,
+                  "cannot remove " + entry.path().string() + ": " + error.message());
   }
   return {};
 }
@@ -112,8 +128,15 @@ Result<void> CampaignRun::reload() {
 
 Result<void> CampaignRun::tick(Instant now) {
   if (owed_ && now >= sum_again_at_) TRY(sum_now(now));
-  for (campaign::Event& event : campaign::due(state_, now, random_seed()))
+  look_at_trust(now);
+  for (campaign::Event& event : campaign::due(state_, now, random_seed())) {
+    auto* opened = std::get_if<campaign::RoundOpened>(&event);
+    if (opened != nullptr && state_.rules.masked) {
+      TRY_ASSIGN(const bool described, describe(*opened));
+      if (!described) continue;
+    }
     pending_.push_back(std::move(event));
+  }
   return drain(now);
 }
 
@@ -145,6 +168,7 @@ Result<void> CampaignRun::feed_one(const campaign::Event& event, Instant now) {
     }
   }
   state_ = std::move(step.next);
+  TRY(follow_round(now));
   for (const campaign::Effect& effect : step.effects) TRY(act(effect, now));
   if (std::holds_alternative<campaign::Summed>(event) && step.accepted) TRY(forget_old_versions());
   return {};
@@ -181,8 +205,9 @@ Result<void> CampaignRun::on(const campaign::SendAccepted& effect, Instant now) 
 }
 
 Result<void> CampaignRun::on(const campaign::SendReceipt& effect, Instant now) {
-  const Receipt receipt{state_.id, effect.round, effect.published, effect.version,
-                        effect.survivors};
+  Receipt receipt{state_.id, effect.round, effect.published, effect.version, effect.survivors, {}};
+  receipt.masked = masked_receipt(effect, receipt);
+  if (receipt.masked) publish_receipt(receipt);
   for (NodeId node : effect.to) shared_.peers.send(node, receipt, now);
   log::info("round {} {}: {} of {} nodes, version {}", effect.round.value,
             effect.published ? "published" : "aborted", effect.survivors.size(), effect.to.size(),
@@ -213,10 +238,17 @@ Result<void> CampaignRun::on(const campaign::DropUploads& effect, Instant) {
 }
 
 Result<void> CampaignRun::sum_now(Instant now) {
+  if (state_.rules.masked) {
+    auto summed = sum_masked(now);
+    if (summed || summed.error().code != Code::kNoSpace) return summed;
+    log::error("round {}: {}; tried again in {} s", owed_->round.value, summed.error().what,
+               limits::kRetryMs / 1000);
+    sum_again_at_ = now + limits::kRetryMs;
+    return {};
+  }
   const RoundShape shape = round_shape(plan_, layout_, owed_->base);
-  const SumPlan plan{state_.id,      owed_->round,     owed_->base,
-                     state_.adapter, owed_->survivors, folder_ / "moments",
-                     robust_.rule};
+  const SumPlan plan{state_.id,        owed_->round,        owed_->base, state_.adapter,
+                     owed_->survivors, folder_ / "moments", robust_.rule};
   auto sum = add_and_step({adapters_, uploads_}, shape, shared_.identity, plan);
   if (!sum) {
     if (sum.error().code != Code::kNoSpace) return tl::unexpected(sum.error());

@@ -11,8 +11,12 @@
 
 #include "coordinator/campaign.h"
 #include "coordinator/campaign_store.h"
+#include "coordinator/masked_sum.h"
 #include "coordinator/peers.h"
+#include "coordinator/privacy_ledger.h"
+#include "coordinator/round_book.h"
 #include "coordinator/summing.h"
+#include "membership/member.h"
 #include "storage/journal.h"
 
 namespace freshet {
@@ -26,6 +30,7 @@ class CampaignRun {
     Peers& peers;
     const Identity& identity;
     const OpenJournal& open_journal;
+    const membership::Member* member = nullptr;  // null: no masked round can be opened
   };
   // `folder`: of this campaign. kBadInput when its model is not what it was submitted with.
   static Result<std::unique_ptr<CampaignRun>> open(Shared shared, const CampaignRecord& record,
@@ -48,10 +53,11 @@ class CampaignRun {
 
  private:
   CampaignRun(Shared shared, Path folder, CampaignPlan plan, ModelConfig model, Layout layout,
-              BlobStore adapters, BlobStore uploads);
+              BlobStore adapters, BlobStore uploads, BlobStore documents);
   Result<void> start_or_recover(CampaignId id, Instant now);
   Result<void> reload();
   Result<void> sweep();
+  Result<void> sweep_folder(const char* name, const std::set<Digest>& wanted);
   Result<void> feed(campaign::Event event, Instant now);
   Result<void> drain(Instant now);
   Result<void> feed_one(const campaign::Event& event, Instant now);
@@ -65,6 +71,7 @@ class CampaignRun {
   Result<void> on(const campaign::SendRefused& effect, Instant now);
   Result<void> on(const campaign::AddAndStep& effect, Instant now);
   Result<void> on(const campaign::DropUploads& effect, Instant now);
+  Result<void> on(const campaign::SendPhase& effect, Instant now);
 
   Result<void> on_message(NodeId node, const Hello& hello, Instant now);
   Result<void> on_message(NodeId node, const Heartbeat& heartbeat, Instant now);
@@ -78,13 +85,36 @@ class CampaignRun {
   Result<void> sum_now(Instant now);
   Result<void> forget_old_versions();
 
+  // Of masked rounds.
+  RoundBookHooks book_hooks();
+  Result<double> clip_of(VersionId version) const;
+  Result<void> keep_clip(const MaskedMean& mean);
+  Result<Charge> charge_for(const Descriptor& descriptor, std::size_t entries) const;
+  Result<bool> describe(campaign::RoundOpened& event);
+  Result<void> charge(const round::Round& round);
+  Result<void> follow_round(Instant now);
+  void look_at_trust(Instant now);
+  Result<void> take_masked(NodeId node, const NodeMessage& message, Instant now);
+  template <class Message>
+  Result<void> take_one_masked(NodeId node, const Message& message, Instant now);
+  Result<void> invite(NodeId node, const round::Round& round, Instant now);
+  Result<void> sum_masked(Instant now);
+  void publish_receipt(const Receipt& receipt);
+  std::optional<MaskedReceipt> masked_receipt(const campaign::SendReceipt& effect,
+                                              Receipt receipt) const;
+  Result<void> sweep_documents();
+
   Shared shared_;
   Path folder_;
   CampaignPlan plan_;
   RobustPlan robust_;
   ModelConfig model_;
   Layout layout_;
-  BlobStore adapters_, uploads_;  // apart, so that no upload can name, or be fetched as, an adapter
+  // Apart, so that no upload can name, or be fetched as, an adapter.
+  BlobStore adapters_, uploads_, documents_;
+  std::optional<PrivacyLedger> ledger_;  // of a plan with privacy
+  std::optional<RoundBook> book_;        // of the open masked round
+  std::string trouble_;                  // why none is opened; told
   std::unique_ptr<Journal> journal_;
   campaign::Campaign state_;
   std::deque<campaign::Event> pending_;

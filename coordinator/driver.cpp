@@ -63,7 +63,8 @@ Result<std::unique_ptr<Coordinator>> Coordinator::open(CoordinatorOptions option
   TRY_ASSIGN(OperatorServer operators, OperatorServer::listen(folder / "operator.sock"));
   made->operators_ = std::make_unique<OperatorServer>(std::move(operators));
   const CampaignQueue::Shared shared{*made->peers_, made->keys_.identity,
-                                     made->options_.open_journal, made->options_.trainer};
+                                     made->options_.open_journal, made->options_.trainer,
+                                     made->member_.get()};
   TRY_ASSIGN(made->campaigns_, CampaignQueue::open(shared, folder, made->clock_.now()));
   TRY(write_file_durably(folder / "endpoint", as_bytes(made->address() + "\n")));
   log::info("listening on {}, {} nodes allowed", made->address(), made->allowed_->list()->size());

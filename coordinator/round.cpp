@@ -5,23 +5,32 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "coordinator/round_machine.h"
 
 namespace freshet::round {
-namespace {
-
-struct Machine {
-  Round round;
-  std::vector<Effect> effects;
-  bool accepted = false;
-};
-
-Member* find_mutable(Round& round, NodeId node) { return const_cast<Member*>(find(round, node)); }
 
 std::uint32_t answered(const Round& round) {
   return static_cast<std::uint32_t>(
       std::count_if(round.cohort.begin(), round.cohort.end(),
                     [](const Member& m) { return m.upload.has_value(); }));
 }
+
+bool answer_known(Machine& m, const Uploaded& event) {
+  const Member* member = m.find(event.node);
+  if (member == nullptr) {
+    m.refuse(event.node, Code::kRefused, "not in the cohort of this round", true);
+    return true;
+  }
+  if (!member->upload) return false;
+  if (*member->upload == event.upload) {
+    m.effects.emplace_back(Accept{event.node, event.upload});
+  } else {
+    m.refuse(event.node, Code::kRefused, "a second, different update for one round", true);
+  }
+  return true;
+}
+
+namespace {
 
 std::string too_few(const Round& round) {
   return fmt::format("round {}: {} of {} nodes answered with a valid update, {} are needed",
@@ -35,44 +44,26 @@ void finish_if_all_answered(Round& round) {
   if (!waits && answered(round) >= round.plan.survivors_min) round.phase = Finished{};
 }
 
-void refuse(Machine& m, NodeId node, Code code, std::string why, bool offence) {
-  m.effects.push_back(Refuse{node, code, std::move(why), offence});
-}
-
-// An upload that is not the first of its member: the same again, another one, or one of a stranger.
-bool answer_known(Machine& m, const Uploaded& event) {
-  const Member* member = find(m.round, event.node);
-  if (member == nullptr) {
-    refuse(m, event.node, Code::kRefused, "not in the cohort of this round", true);
-    return true;
-  }
-  if (!member->upload) return false;
-  if (*member->upload == event.upload) {
-    m.effects.push_back(Accept{event.node, event.upload});
-  } else {
-    refuse(m, event.node, Code::kRefused, "a second, different update for one round", true);
-  }
-  return true;
-}
+// ---- a round in which the coordinator opens every update
 
 void on(Machine& m, const Collecting&, const Uploaded& event) {
   if (answer_known(m, event)) return;
-  find_mutable(m.round, event.node)->upload = event.upload;
-  m.effects.push_back(Accept{event.node, event.upload});
+  m.find(event.node)->upload = event.upload;
+  m.effects.emplace_back(Accept{event.node, event.upload});
   m.accepted = true;
   finish_if_all_answered(m.round);
 }
 
 void on(Machine& m, const Finished&, const Uploaded& event) {
-  if (!answer_known(m, event)) refuse(m, event.node, Code::kExpired, "the round is over", false);
+  if (!answer_known(m, event)) m.refuse(event.node, Code::kExpired, "the round is over", false);
 }
 
 void on(Machine& m, const Aborted&, const Uploaded& event) {
-  refuse(m, event.node, Code::kExpired, "the round is over", false);
+  m.refuse(event.node, Code::kExpired, "the round is over", false);
 }
 
 void on(Machine& m, const Collecting&, const Vanished& event) {
-  Member* member = find_mutable(m.round, event.node);
+  Member* member = m.find(event.node);
   if (member == nullptr || member->vanished || member->upload) return;
   member->vanished = true;
   m.accepted = true;
@@ -90,14 +81,18 @@ void on(Machine& m, const Collecting&, const DeadlinePassed&) {
 
 void on(Machine& m, const Finished&, const Spoiled& event) {
   for (NodeId node : event.nodes) {
-    Member* member = find_mutable(m.round, node);
+    Member* member = m.find(node);
     if (member == nullptr || !member->upload) continue;
     member->upload.reset();
-    refuse(m, node, Code::kBadInput, "the update does not open, or is none of this round", true);
+    m.refuse(node, Code::kBadInput, "the update does not open, or is none of this round", true);
     m.accepted = true;
   }
   if (m.accepted && answered(m.round) < m.round.plan.survivors_min)
     m.round.phase = Aborted{too_few(m.round)};
+}
+
+void on(Machine& m, const auto&, const Said& event) {
+  m.refuse(event.node, Code::kRefused, "this round is not masked", true);
 }
 
 void on(Machine&, const auto&, const auto&) {}  // anything else means nothing in this phase
@@ -109,17 +104,24 @@ Round begin(RoundPlan plan, Instant deadline, const std::vector<NodeId>& nodes) 
         plan.survivors_min);
   CHECK(std::adjacent_find(nodes.begin(), nodes.end(), std::greater_equal<>{}) == nodes.end(),
         "cohort not rising");
-  Round round{plan, deadline, {}, Collecting{}};
+  const bool masked = plan.masked.has_value();
+  Round round{std::move(plan), deadline, deadline, {}, Collecting{}};
+  if (masked) round.phase = Advertising{};
   round.cohort.reserve(nodes.size());
-  for (NodeId node : nodes) round.cohort.push_back(Member{node, std::nullopt, false});
+  for (NodeId node : nodes) round.cohort.push_back(Member{node, std::nullopt, false, {}});
   return round;
 }
 
 Step step(Round state, const Event& event) {
-  Machine machine{std::move(state), {}, false};
-  const Phase phase = machine.round.phase;  // handlers replace the original
-  std::visit([&](const auto& p, const auto& e) { on(machine, p, e); }, phase, event);
-  return Step{std::move(machine.round), std::move(machine.effects), machine.accepted};
+  Machine machine{std::move(state), {}, false, false};
+  if (machine.round.plan.masked) {
+    step_masked(machine, event);
+  } else {
+    const Phase phase = machine.round.phase;  // handlers replace the original
+    std::visit([&](const auto& p, const auto& e) { on(machine, p, e); }, phase, event);
+  }
+  return Step{std::move(machine.round), std::move(machine.effects), machine.accepted,
+              machine.progress};
 }
 
 const Member* find(const Round& round, NodeId node) {
@@ -133,6 +135,18 @@ std::vector<Survivor> survivors(const Round& round) {
   for (const Member& member : round.cohort)
     if (member.upload) result.push_back(Survivor{member.node, *member.upload});
   return result;
+}
+
+bool is_over(const Round& round) {
+  return std::holds_alternative<Finished>(round.phase) ||
+         std::holds_alternative<Aborted>(round.phase);
+}
+
+std::string_view name_of(const Phase& phase) {
+  constexpr std::string_view kNames[] = {"collecting", "finished", "aborted",   "advertising",
+                                         "sharing",    "agreeing", "unmasking", "aborting"};
+  static_assert(std::size(kNames) == std::variant_size_v<Phase>);
+  return kNames[phase.index()];
 }
 
 }  // namespace freshet::round

@@ -125,6 +125,12 @@ Result<Sum> add_and_step(Blobs blobs, const RoundShape& shape, const Identity& c
   Sum made;
   TRY_ASSIGN(MeanUpdate mean, mean_of(blobs.uploads, shape, coordinator, sum, made.spoiled));
   if (!made.spoiled.empty()) return made;
+  TRY_ASSIGN(made.adapter, step_with(blobs, shape, sum, mean));
+  return made;
+}
+
+Result<Digest> step_with(Blobs blobs, const RoundShape& shape, const SumPlan& sum,
+                         const MeanUpdate& mean) {
   TRY_ASSIGN(MomentBook book, load_moments(sum, shape.plan.rule));
   Moments& slot = book.slots[slot_of(shape.factors)];
   for (const auto* values : {&slot.first, &slot.second})
@@ -137,8 +143,7 @@ Result<Sum> add_and_step(Blobs blobs, const RoundShape& shape, const Identity& c
   scatter_add(shape.whole, shape.phase, stepped.delta, adapter);
   if (refactors(shape.plan.method)) refactor_modules(shape.whole, adapter);
   TRY(save_moments(sum, book));
-  TRY_ASSIGN(made.adapter, store_floats(blobs.adapters, adapter));
-  return made;
+  return store_floats(blobs.adapters, adapter);
 }
 
 Result<void> drop_moments_before(const Path& folder, VersionId version) {

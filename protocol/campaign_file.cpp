@@ -20,15 +20,13 @@ Result<void> read_campaign(const Document& document, CampaignFile& file) {
   Section section = document.section("campaign");
   section.text("name", file.plan.name);
   section.text("model", file.model);
+  file.plan.mode = Mode::kMasked;  // nobody gets a trusted coordinator unknowingly
   section.choice("mode", file.plan.mode, mode_named);
   section.choice("method", file.plan.method, method_named);
   section.choice("rule", file.plan.rule, server_rule_named);
   section.whole("rounds", file.plan.rounds);
   section.require("name", "write name = \"...\", for people to know it by");
   section.require("model", "write model = \"FOLDER\", the small model that the nodes train");
-  section.require("mode",
-                  "write mode = \"trusted-coordinator\" to say that the coordinator may open every "
-                  "update");
   return section.finish();
 }
 
@@ -59,6 +57,8 @@ Result<void> read_privacy(const Document& document, PrivacyPlan& privacy) {
 
 // Where a file says nothing: the smallest cohort that gives what [masking] asks for.
 std::uint32_t smallest_masked_cohort(const CampaignPlan& plan) {
+  const Fraction& corrupt = plan.masking.corrupt;
+  if (corrupt.whole == 0 || corrupt.part > corrupt.whole) return plan.cohort_min;  // refused soon
   std::uint32_t n = 1;
   while (n < limits::kMaskedCohortMax && survivors_needed(plan, n) > n) ++n;
   return n;
@@ -179,7 +179,8 @@ Result<void> read_robust(const Document& document, RobustPlan& robust) {
 
 Result<CampaignFile> read_document(const Document& document) {
   CampaignFile file;
-  TRY(document.check_sections({"campaign", "cohort", "lora", "training", "update", "server", "adapt", "robust", "masking", "privacy"}));
+  TRY(document.check_sections({"campaign", "cohort", "lora", "training", "update", "server",
+                               "adapt", "robust", "masking", "privacy"}));
   TRY(read_campaign(document, file));
   TRY(read_masking(document, file.plan.masking));
   TRY(read_privacy(document, file.plan.privacy));

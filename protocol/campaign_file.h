@@ -31,7 +31,7 @@ struct CampaignFile {
   CampaignPlan plan;
   std::string model;  // folder of the base SLM; relative to the file
   AdaptPlan adapt;
-  RobustPlan robust;
+  RobustPlan robust = {};
   bool operator==(const CampaignFile&) const = default;
 };
 

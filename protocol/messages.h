@@ -100,7 +100,7 @@ struct Receipt {  // a round ended; `survivors` are in the sum, in rising order
   bool published = false;  // false: aborted, `version` is still the base
   VersionId version;
   std::vector<NodeId> survivors;
-  std::optional<MaskedReceipt> masked;  // of a published masked round
+  std::optional<MaskedReceipt> masked = {};  // of a published masked round
   bool operator==(const Receipt&) const = default;
 };
 inline constexpr std::string_view kReceiptDomain = "freshet/receipt/v1";

@@ -78,8 +78,8 @@ struct CampaignPlan {
   double clip = 10;                       // L2 of one update
   Grid grid{.range = default_range(10)};  // range, bits, weight cap
   Digest model{};                         // model_digest() of the base model all nodes must hold
-  MaskingPlan masking;
-  PrivacyPlan privacy;
+  MaskingPlan masking = {};
+  PrivacyPlan privacy = {};
   bool operator==(const CampaignPlan&) const = default;
 };
 

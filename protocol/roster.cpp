@@ -63,6 +63,13 @@ Result<CheckedMember> check_member(const Digest& sid, const RosterMember& member
   return CheckedMember{std::move(certificate), member.advert};
 }
 
+Digest graph_seed(const Digest& opening, std::span<const RosterMember> members) {
+  CanonicalBytes seed;
+  seed.raw(opening);
+  for (const RosterMember& member : members) seed.raw(member.advert.nonce);
+  return digest_of("freshet/graph/v1", seed.view());
+}
+
 Result<void> check_newcomers(std::span<const CheckedMember> members, const Fraction& newcomers,
                              const RosterRules& rules) {
   const auto n = static_cast<std::uint32_t>(members.size());
@@ -99,8 +106,6 @@ Result<CheckedRoster> check_roster(const Descriptor& descriptor, const Digest& o
                                             members.size(), rules.members_min, most));
   const Digest sid = sid_of(descriptor);
   CheckedRoster checked;
-  CanonicalBytes seed;
-  seed.raw(opening);
   Distinct distinct;
   for (const RosterMember& each : members) {
     TRY_ASSIGN(CheckedMember member, check_member(sid, each, rules));
@@ -108,13 +113,25 @@ Result<CheckedRoster> check_roster(const Descriptor& descriptor, const Digest& o
     if (!checked.members.empty() &&
         !(checked.members.back().certificate.id() < member.certificate.id()))
       return fail(Code::kRefused, "the roster's members are not in rising order");
-    seed.raw(member.advert.nonce);
     checked.members.push_back(std::move(member));
   }
   TRY(check_newcomers(checked.members, descriptor.newcomers, rules));
   checked.digest = roster_digest(sid, members);
-  checked.graph_seed = digest_of("freshet/graph/v1", seed.view());
+  checked.graph_seed = graph_seed(opening, members);
   return checked;
+}
+
+Result<CheckedRoster> read_roster(const Descriptor& descriptor, const Digest& opening,
+                                  std::span<const RosterMember> members) {
+  CheckedRoster roster;
+  for (const RosterMember& each : members) {
+    auto certificate = read_certificate(each.certificate);
+    if (!certificate) return fail(Code::kCorrupt, "of a roster: " + certificate.error().what);
+    roster.members.push_back({std::move(*certificate), each.advert});
+  }
+  roster.digest = roster_digest(sid_of(descriptor), members);
+  roster.graph_seed = graph_seed(opening, members);
+  return roster;
 }
 
 Result<std::uint32_t> place_of(const CheckedRoster& roster, NodeId own,

@@ -31,6 +31,11 @@ struct CheckedRoster {
 Result<CheckedRoster> check_roster(const Descriptor& descriptor, const Digest& opening,
                                    std::span<const RosterMember> members, const RosterRules& rules);
 
+// The same members without any check: of documents that passed check_roster() before. kCorrupt when
+// they do not even read.
+Result<CheckedRoster> read_roster(const Descriptor& descriptor, const Digest& opening,
+                                  std::span<const RosterMember> members);
+
 // The node's own place. kRefused unless its own advert stands there.
 Result<std::uint32_t> place_of(const CheckedRoster& roster, NodeId own,
                                const secagg::Advert& advert);

@@ -7,6 +7,13 @@
 
 namespace freshet {
 
+std::string_view name_of(Declined why) {
+  constexpr std::string_view kNames[] = {"policy", "model",  "roster", "trust", "survivors",
+                                         "quorum", "budget", "spent",  "failed"};
+  static_assert(std::size(kNames) == static_cast<std::size_t>(Declined::kFailed) + 1);
+  return kNames[static_cast<std::size_t>(why)];
+}
+
 Digest index_list_digest(std::span<const std::uint32_t> indices) {
   CanonicalBytes bytes;
   bytes.number(static_cast<std::uint32_t>(indices.size()));

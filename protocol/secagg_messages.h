@@ -74,6 +74,7 @@ enum class Declined : std::uint8_t {  // no text: nothing of the node's own leav
   kSpent,      // this base was masked before and nobody proved that it was given up
   kFailed,     // the node cannot go on
 };
+std::string_view name_of(Declined why);  // "policy", ...
 struct Decline {  // "do not wait for me in this round"
   Digest sid{};
   Declined why = Declined::kFailed;

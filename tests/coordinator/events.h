@@ -21,12 +21,33 @@ inline std::string name_of_bytes(const Digest& digest) {
   return name;
 }
 
+// What may happen in a masked round beside.
+inline Event random_masked_event(const Campaign& c, Rng& rng, Instant now) {
+  const NodeId node{1 + rng.below(6)};
+  const RoundId round{c.last_round.value + (rng.below(12) == 0 ? 1 : 0)};
+  switch (rng.below(200)) {
+    case 0: return Complained{node, {1 + rng.below(6)}, round, now};
+    case 1: return Left{node, round, now};
+    case 2: return Ruined{round, "no sum", {node}, now};
+    default: break;
+  }
+  if (rng.below(12) == 0) return Staged{node, round, now};
+  if (rng.below(4) == 0) return Uploaded{node, round, bytes_named(std::string(1, static_cast<char>('a' + node.value))), now};
+  const auto* open = open_round(c);
+  auto kind = static_cast<round::Document>(rng.below(round::kDocuments));
+  for (int i = 0; i < 4 && open != nullptr && !round::wants(*open, node, kind); ++i)
+    kind = static_cast<round::Document>(rng.below(round::kDocuments));
+  const std::string name = std::string(1, static_cast<char>('a' + node.value)) + (rng.below(40) == 0 ? "!" : "");
+  return Said{node, round, kind, bytes_named(name), rng.below(4) == 0, now};
+}
+
 // An event that may or may not mean something now: nodes 1 to 6, rounds and versions near the current ones.
 inline Event random_event(const Campaign& c, Rng& rng, Instant now) {
   const NodeId node{1 + rng.below(6)};
   const VersionId base{c.version.value - (c.version.value > 0 && rng.below(8) == 0 ? 1 : 0) + (rng.below(8) == 0 ? 1 : 0)};
   const RoundId round{c.last_round.value + (rng.below(8) == 0 ? 1 : 0)};
   const Digest upload = bytes_named(std::string(1, static_cast<char>('a' + node.value)) + (rng.below(9) == 0 ? "!" : ""));
+  if (c.rules.masked && rng.below(8) != 0) return random_masked_event(c, rng, now);
   switch (rng.below(16)) {
     case 0: return Hello{node, now};
     case 1: return Heartbeat{node, base, static_cast<Activity>(rng.below(5)), now};
@@ -41,7 +62,7 @@ inline Event random_event(const Campaign& c, Rng& rng, Instant now) {
     case 10: return Summed{round, VersionId{base.value + 1}, bytes_named("sum"), now};
     case 11: return Spoiled{round, {node}, now};
     case 12: return Vanished{node, now};
-    case 13: return RoundOpened{now, rng.next_u64()};
+    case 13: return RoundOpened{now, rng.next_u64(), bytes_named("sid"), bytes_named("document")};
     case 14: return DeadlinePassed{round, now};
     default: return rng.below(20) == 0 ? Event(GaveUp{now}) : Event(Recovered{now});
   }

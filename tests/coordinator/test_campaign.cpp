@@ -11,6 +11,12 @@ namespace freshet::campaign {
 namespace {
 
 Rules small_rules() { return Rules{3, 2, 4, 2, 1'000, 5'000, 100'000}; }
+// Of four nodes three must stay: one may be corrupt.
+Rules masked_rules() {
+  Rules rules{3, 4, 6, 1, 1'000, 60'000, 100'000, true, {}};
+  rules.masking.honest_min = 2;
+  return rules;
+}
 
 Campaign fresh(const Rules& rules) {
   return begin(CampaignId{1}, rules, bytes_named("start"), Instant{0});
@@ -47,7 +53,7 @@ TEST(Campaign, ReplayEqualsLiveForRandomEvents) {
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(seed);
     Rng rng(seed);
-    Campaign live = fresh(small_rules());
+    Campaign live = fresh(seed % 2 == 0 ? small_rules() : masked_rules());
     Campaign shadow = live;
     Instant now{0};
     for (int i = 0; i < 200; ++i) {
@@ -56,7 +62,7 @@ TEST(Campaign, ReplayEqualsLiveForRandomEvents) {
       const Campaign before = live;
       Step stepped = step(live, event);
       if (!stepped.accepted) {
-        EXPECT_TRUE(stepped.next == before && stepped.next.heard == before.heard);
+        EXPECT_TRUE(stepped.next == before && stepped.next.heard == before.heard) << event.index();
       }
       EXPECT_TRUE(!stepped.durable || stepped.accepted);
       live = std::move(stepped.next);
@@ -68,6 +74,28 @@ TEST(Campaign, ReplayEqualsLiveForRandomEvents) {
       if (HasFailure()) return;
     }
   }
+}
+
+TEST(Campaign, RandomEventsReachEveryPhaseOfAMaskedRound) {
+  std::map<std::string, int> visited;
+  std::map<round::Base, int> bases;
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    Rng rng(seed);
+    Campaign live = fresh(masked_rules());
+    for (int i = 0; i < 300; ++i) {
+      const Campaign before = live;
+      live = step(std::move(live), random_event(live, rng, Instant{i})).next;
+      if (const round::Round* open = open_round(live)) ++visited[std::string(name_of(open->phase))];
+      if (live.given_up.size() > before.given_up.size()) ++bases[round::Base::kGivenUp];
+      if (spent_count(live) > spent_count(before)) ++bases[round::Base::kSpent];
+      if (live.version > before.version) ++visited["published"];
+    }
+  }
+  for (const char* phase : {"advertising", "sharing", "collecting", "agreeing", "unmasking",
+                            "aborting", "finished", "published"})
+    EXPECT_GT(visited[phase], 10) << phase;
+  EXPECT_GT(bases[round::Base::kGivenUp], 10);
+  EXPECT_GT(bases[round::Base::kSpent], 10);
 }
 
 TEST(Campaign, RandomEventsReachEveryPhase) {

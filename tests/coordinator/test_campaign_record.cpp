@@ -49,14 +49,15 @@ TEST(CampaignRecord, TakesTheDeadlineOfARoundThatOpenedAtTheLatestInstant) {
 // must.
 TEST(CampaignRecord, HasTheseBytes) {
   EXPECT_EQ(to_hex(encode(Event(Ready{NodeId{0x0102}, VersionId{3}, Instant{-2}}))),
-            "01004502"
+            "02004502"
             "0201000000000000"
             "0300000000000000"
             "feffffffffffffff");
   EXPECT_EQ(to_hex(encode(Event(RoundOpened{Instant{5}, 6}))),
-            "01004507"
+            "02004507"
             "0500000000000000"
-            "0600000000000000");
+            "0600000000000000" +
+                std::string(128, '0'));
 }
 
 TEST(CampaignRecord, RefusesEveryTruncationAndEveryExtraByte) {
@@ -77,11 +78,11 @@ TEST(CampaignRecord, RefusesEveryTruncationAndEveryExtraByte) {
 
 TEST(CampaignRecord, RefusesAnotherMachineVersionAndSaysSo) {
   Bytes snapshot = encode(busy_campaign());
-  snapshot[0] = 2;
+  snapshot[0] = 1;
   auto decoded = decode_campaign(snapshot);
   ASSERT_FALSE(decoded);
   EXPECT_EQ(decoded.error().code, Code::kCorrupt);
-  EXPECT_NE(decoded.error().what.find("machine version 2"), std::string::npos)
+  EXPECT_NE(decoded.error().what.find("machine version 1"), std::string::npos)
       << decoded.error().what;
 }
 

@@ -53,10 +53,15 @@ struct Tell {
                        e.round.value);
   }
   std::string operator()(const SendReceipt& e) const {
-    return fmt::format("receipt of r{} to {}: {} v{}, survivors {}", e.round.value, names(e.to),
-                       e.published ? "published" : "aborted, still", e.version.value,
-                       names(e.survivors));
+    std::string told = fmt::format("receipt of r{} to {}: {} v{}, survivors {}", e.round.value,
+                                   names(e.to), e.published ? "published" : "aborted, still",
+                                   e.version.value, names(e.survivors));
+    if (e.masked)
+      told += fmt::format(", places {}, sum {}", fmt::join(e.masked->survivors, " "),
+                          name_of_bytes(e.masked->sum));
+    return told;
   }
+  std::string operator()(const SendPhase& e) const { return fmt::format("tell {}", e.node.value); }
   std::string operator()(const SendFinished& e) const {
     return fmt::format("finished with v{} to {}", e.version.value, e.node.value);
   }
@@ -84,6 +89,19 @@ std::string phase_of(const Campaign& c) {
   if (std::holds_alternative<Finished>(c.phase))
     return fmt::format("finished with v{}", c.version.value);
   const round::Round& round = *open_round(c);
+  if (round.plan.masked) {
+    const auto said = [&](round::Document kind) {
+      return std::count_if(round.cohort.begin(), round.cohort.end(),
+                           [&](const auto& member) { return member.document(kind).has_value(); });
+    };
+    using round::Document;
+    return fmt::format(
+        "{}{} r{}: {} advertised, {} dealt, {} sent, {} agreed, {} revealed, {} gave up",
+        std::holds_alternative<Summing>(c.phase) ? "summing, " : "", name_of(round.phase),
+        round.plan.id.value, said(Document::kAdvert), said(Document::kShares),
+        round::survivors(round).size(), said(Document::kAgreement), said(Document::kReveal),
+        said(Document::kAbort));
+  }
   return fmt::format("{} r{}: {} of {} answered",
                      std::holds_alternative<Summing>(c.phase) ? "summing" : "collecting",
                      round.plan.id.value, round::survivors(round).size(), round.cohort.size());
@@ -105,6 +123,20 @@ class Player {
  private:
   void say(std::string_view what) { out_ += fmt::format("    {}\n", what); }
 
+  void say_all(const std::vector<Effect>& effects) {
+    std::vector<NodeId> told;  // one after another, in one line
+    for (const Effect& effect : effects) {
+      if (const auto* phase = std::get_if<SendPhase>(&effect)) {
+        told.push_back(phase->node);
+        continue;
+      }
+      if (!told.empty()) say("tell " + names(told));
+      told.clear();
+      say(std::visit(Tell{}, effect));
+    }
+    if (!told.empty()) say("tell " + names(told));
+  }
+
   void event(const Words& w) {
     const std::string& kind = w.all.at(0);
     if (kind == "plan") return begin_campaign(w);
@@ -121,18 +153,41 @@ class Player {
     if (kind == "summed")
       return feed(
           Summed{RoundId{w.number(1)}, VersionId{w.number(2)}, bytes_named(w.all.at(3)), w.now});
-    if (kind != "spoiled") return say("VIOLATION: no such event");
+    if (kind != "spoiled") return masked_event(w);
     Spoiled spoiled{RoundId{w.number(1)}, {}, w.now};
     for (std::size_t i = 2; i < w.all.size(); ++i) spoiled.nodes.push_back(w.node(i));
     feed(spoiled);
   }
 
-  // plan ROUNDS COHORT_MIN COHORT_MAX SURVIVORS_MIN READY_MS ROUND_MS GATHER_MS
+  void masked_event(const Words& w) {
+    const std::string& kind = w.all.at(0);
+    constexpr std::string_view kSaid[] = {"advert", "shares", "agree", "reveal", "abort"};
+    for (std::size_t i = 0; i < std::size(kSaid); ++i)
+      if (kind == kSaid[i])
+        return feed(Said{w.node(1), RoundId{w.number(2)}, static_cast<round::Document>(i),
+                         bytes_named(w.all.at(3)), w.all.size() > 4, w.now});
+    if (kind == "complain")
+      return feed(Complained{w.node(1), w.node(2), RoundId{w.number(3)}, w.now});
+    if (kind == "left") return feed(Left{w.node(1), RoundId{w.number(2)}, w.now});
+    if (kind == "staged") return feed(Staged{w.node(1), RoundId{w.number(2)}, w.now});
+    if (kind != "ruined") return say("VIOLATION: no such event");
+    Ruined ruined{RoundId{w.number(1)}, "the sum is none", {}, w.now};
+    for (std::size_t i = 2; i < w.all.size(); ++i) ruined.liars.push_back(w.node(i));
+    feed(ruined);
+  }
+
+  // plan ROUNDS COHORT_MIN COHORT_MAX SURVIVORS_MIN READY_MS ROUND_MS GATHER_MS [HONEST_MIN
+  // PHASE_MS] With the last two it is masked.
   void begin_campaign(const Words& w) {
     auto small = [&](std::size_t i) { return static_cast<std::uint32_t>(w.number(i)); };
     auto ms = [&](std::size_t i) { return static_cast<std::int64_t>(w.number(i)); };
-    live_ = begin(CampaignId{1}, Rules{small(1), small(2), small(3), small(4), ms(5), ms(6), ms(7)},
-                  bytes_named("start"), w.now);
+    Rules rules{small(1), small(2), small(3), small(4), ms(5), ms(6), ms(7), false, {}};
+    if (w.all.size() > 8) {
+      rules.masked = true;
+      rules.masking.honest_min = small(8);
+      rules.masking.phase_ms = ms(9);
+    }
+    live_ = begin(CampaignId{1}, rules, bytes_named("start"), w.now);
     snapshot_ = encode(live_);
     entries_.clear();
   }
@@ -153,7 +208,7 @@ class Player {
   void crash(const Words& w) {
     live_ = replayed();
     feed(Recovered{w.now});
-    for (const Effect& effect : resume(live_, w.now)) say(std::visit(Tell{}, effect));
+    say_all(resume(live_, w.now));
   }
 
   Campaign replayed() {
@@ -170,7 +225,7 @@ class Player {
     if (stepped.durable) entries_.push_back(encode(event));
     if (!stepped.durable && !(live_ == before)) say("VIOLATION: a change is not durable");
     if (!(replayed() == live_)) say("VIOLATION: the journal does not replay to the live state");
-    for (const Effect& effect : stepped.effects) say(std::visit(Tell{}, effect));
+    say_all(stepped.effects);
     if (!(live_ == before)) say("= " + phase_of(live_));
   }
 

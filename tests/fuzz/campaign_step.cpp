@@ -1,6 +1,6 @@
 // Journal entries and snapshots of a campaign that come from anywhere, and event after event into
 // step(). Input: u16 length of a snapshot and its bytes, then u8 length and bytes of one journal
-// entry after another.
+// entry after another. A snapshot of one byte stands for a new masked campaign.
 
 #include "base/check.h"
 #include "coordinator/campaign_record.h"
@@ -10,10 +10,19 @@ namespace {
 
 constexpr std::size_t kEventsMax = 2'000;
 
+const Rules kRules{3, 2, 4, 2, 1'000, 5'000, 100'000};
+
+Rules masked_rules() {
+  Rules rules{3, 4, 6, 1, 1'000, 60'000, 100'000, true, {}};
+  rules.masking.honest_min = 2;
+  return rules;
+}
+
 Campaign start_from(ByteView snapshot) {
   auto decoded = decode_campaign(snapshot);
   if (!decoded)
-    return begin(CampaignId{1}, Rules{3, 2, 4, 2, 1'000, 5'000, 100'000}, Digest{}, Instant{0});
+    return begin(CampaignId{1}, snapshot.size() == 1 ? masked_rules() : kRules, Digest{},
+                 Instant{0});
   CHECK(encode(*decoded) == to_bytes(snapshot), "a snapshot has two forms");
   return std::move(*decoded);
 }

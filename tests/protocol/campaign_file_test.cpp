@@ -156,9 +156,8 @@ TEST(CampaignFile, UnknownKeysAndSectionsAreRefusedWithLineAndSuggestion) {
             "c.toml:6: unknown key \"dropout\" in [lora]: use rank, alpha, targets, seed");
   EXPECT_EQ(error_with("\n[trainning]\nsteps = 1"),
             "c.toml:6: unknown section [trainning]: did you mean \"training\"?");
-  EXPECT_EQ(error_with("[privacy]\nepsilon = 1"),
-            "c.toml:5: unknown section [privacy]: use campaign, cohort, lora, training, update, "
-            "server, adapt");
+  EXPECT_EQ(error_with("[secrecy]\nepsilon = 1").substr(0, 59),
+            "c.toml:5: unknown section [secrecy]: use campaign, cohort, ");
 }
 
 TEST(CampaignFile, AKeyOfAnotherServerRuleIsRefused) {
@@ -186,15 +185,50 @@ TEST(CampaignFile, WrongTypesAreNamed) {
             "c.toml:6: [update] clip is a date or time: it must be a number");
 }
 
-TEST(CampaignFile, NobodyGetsAModeUnknowingly) {
-  EXPECT_EQ(error_of("[campaign]\nname = \"a\"\nmodel = \"m\""),
-            "c.toml: [campaign] has no mode: write mode = \"trusted-coordinator\" to say that the "
-            "coordinator may open "
-            "every update");
-  EXPECT_EQ(error_of("[campaign]\nname = \"a\"\nmodel = \"m\"\nmode = \"masked\""),
-            "c.toml:4: [campaign] mode: unknown mode \"masked\": there is one, "
-            "\"trusted-coordinator\", in which the "
-            "coordinator opens every update");
+// Whoever says nothing about it gets masks, and the smallest cohort that they work with.
+TEST(CampaignFile, NobodyGetsATrustedCoordinatorUnknowingly) {
+  const auto file = parse_campaign_file("[campaign]\nname = \"a\"\nmodel = \"m\"", "c.toml");
+  ASSERT_TRUE(file) << file.error().what;
+  EXPECT_EQ(file->plan.mode, Mode::kMasked);
+  EXPECT_EQ(file->plan.cohort_min, 5u);
+  EXPECT_EQ(error_of("[campaign]\nname = \"a\"\nmodel = \"m\"\nmode = \"open\""),
+            "c.toml:4: [campaign] mode: unknown mode \"open\": use \"masked\", in which the "
+            "coordinator sees the sum alone, or \"trusted-coordinator\", in which it opens every "
+            "update");
+}
+
+TEST(CampaignFile, SaysWhatMasksStandUpTo) {
+  constexpr std::string_view kMasked = R"([campaign]
+name = "m"
+model = "m"
+[cohort]
+min = 9
+[masking]
+honest_min = 5
+corrupt = "1/4"
+dropped = "1/10"
+newcomers = "1/2"
+phase_ms = 7000
+[privacy]
+epsilon = 3
+delta = 1e-6
+noise_multiplier = 1.5
+sampling_rate = 0.5
+honest_min = 5
+adaptive_clip = true
+clip_quantile = 0.6
+clip_rate = 0.1
+)";
+  const auto file = parse_campaign_file(kMasked, "c.toml");
+  ASSERT_TRUE(file) << file.error().what;
+  EXPECT_EQ(file->plan.masking, (MaskingPlan{5, {1, 4}, {1, 10}, {1, 2}, 7000}));
+  EXPECT_EQ(file->plan.privacy, (PrivacyPlan{true, 3, 1e-6, 1.5, 0.5, 5, true, 0.6, 0.1}));
+  EXPECT_EQ(error_of("[campaign]\nname = \"m\"\nmodel = \"m\"\n[masking]\ncorrupt = \"third\""),
+            "c.toml:5: [masking] corrupt: \"third\" is no fraction: write \"1/3\"");
+  EXPECT_EQ(error_of("[campaign]\nname = \"m\"\nmodel = \"m\"\n[masking]\ncorrupt = \"4/3\""),
+            "c.toml: [masking] corrupt is 4/3: it must be a fraction from 0 to 1");
+  EXPECT_EQ(error_of("[campaign]\nname = \"m\"\nmodel = \"m\"\n[masking]\ncorrupt = \"1/0\""),
+            "c.toml: [masking] corrupt is 1/0: it must be a fraction from 0 to 1");
 }
 
 TEST(CampaignFile, WhatIsMissingIsAskedFor) {
@@ -211,7 +245,8 @@ TEST(CampaignFile, WhatIsMissingIsAskedFor) {
 
 TEST(CampaignFile, UnknownNamesListWhatThereIs) {
   EXPECT_EQ(error_with("method = \"flora\""),
-            "c.toml:5: [campaign] method: unknown method \"flora\": use fedit, ffa, rolora, fedsvd or fed-sb");
+            "c.toml:5: [campaign] method: unknown method \"flora\": use fedit, ffa, rolora, fedsvd "
+            "or fed-sb");
   EXPECT_EQ(
       error_with("rule = \"adamw\""),
       "c.toml:5: [campaign] rule: unknown server rule \"adamw\": use sgd, momentum, adam or yogi");

@@ -63,6 +63,29 @@ TEST(Codec, AFullChunkAndAFullReceiptFitIntoAFrame) {
   EXPECT_LE(encode_from_coordinator(receipt).size(), limits::kFrameBytesMax);
 }
 
+TEST(Codec, TheLargestMessagesOfAMaskedRoundFitIntoAFrame) {
+  ShareBundle bundle;
+  Forward forward;
+  Quorum quorum;
+  for (std::uint32_t place = 0; place < limits::kMaskedCohortMax; ++place) {
+    bundle.boxes.push_back({place, {}, {}});
+    forward.sharers.push_back(place);
+    quorum.signatures.push_back({place, {}});
+  }
+  forward.boxes = bundle.boxes;
+  EXPECT_LE(encode_from_node(bundle).size(), limits::kFrameBytesMax);
+  EXPECT_LE(encode_from_coordinator(forward).size(), limits::kFrameBytesMax);
+  EXPECT_LE(encode_from_coordinator(quorum).size(), limits::kFrameBytesMax);
+  RosterPage page;
+  page.total = limits::kMaskedCohortMax;
+  page.members.assign(limits::kRosterPageMembers, {Bytes(limits::kCertificateBytesMax), {}, {}});
+  EXPECT_LE(encode_from_coordinator(page).size(), limits::kFrameBytesMax);
+  MaskedInvite invite;
+  quorum.signatures.resize(quorum_of(limits::kMaskedCohortMax, {1, 3}));
+  invite.aborted.assign(limits::kRoundAbortsMax, {{}, quorum.signatures});
+  EXPECT_LE(encode_from_coordinator(invite).size(), limits::kFrameBytesMax);
+}
+
 // Every frame of every kind, with the decoder that it is for.
 template <class Check>
 void for_every_frame(Check check) {

@@ -44,5 +44,10 @@ TEST(Golden, ThePlansDigestKeepsItsBytes) {
   expect_golden("plan_digest", to_bytes(digest));
 }
 
+TEST(Golden, TheDescriptorKeepsItsBytes) {
+  expect_golden("descriptor", canonical_bytes(samples::descriptor()));
+  expect_golden("sid", to_bytes(sid_of(samples::descriptor())));
+}
+
 }  // namespace
 }  // namespace freshet

@@ -193,13 +193,156 @@ TEST(Hostile, APlanIsValidatedOnArrival) {
             "[training] window is -5: it must be in [2, 32768]");
   EXPECT_EQ(announce([](auto p) { p.getRule().getAdam().setBeta2(std::nanf("")); }),
             "[server] beta2 is nan: it must be in [0, 1)");
-  EXPECT_EQ(announce([](auto p) { p.setMethod(static_cast<wire::Method>(3)); }),
+  EXPECT_EQ(announce([](auto p) { p.setMethod(static_cast<wire::Method>(9)); }),
             "a method that this program does not know");
-  EXPECT_EQ(announce([](auto p) { p.setMode(static_cast<wire::Mode>(1)); }),
+  EXPECT_EQ(announce([](auto p) { p.setMode(static_cast<wire::Mode>(2)); }),
             "a mode that this program does not know");
   EXPECT_EQ(announce([](auto p) { p.getLora().initTargets(17); }),
             "a plan with too many LoRA targets");
   EXPECT_EQ(announce([](auto p) { p.initModel(5); }), "the plan's model has 5 bytes, not 32");
+}
+
+std::string bundle(std::size_t bytes, std::uint32_t second_place = 2) {
+  return error_from_node(kNode(
+      [&](wire::NodeMessage::Builder message) {
+        auto to = message.initShareBundle();
+        to.setSid(digest_data());
+        to.setRoster(digest_data());
+        auto boxes = to.initBoxes(static_cast<unsigned>(bytes));
+        if (bytes > 0) boxes[0] = 1;
+        for (unsigned i = 0; i < 4 && bytes >= 408; ++i)
+          boxes[204 + i] = static_cast<kj::byte>(second_place >> (8 * i));
+      },
+      {}));
+}
+
+TEST(Hostile, RecordsAreWholeAndTheirPlacesRise) {
+  EXPECT_EQ(bundle(0), "decoded");
+  EXPECT_EQ(bundle(204), "decoded");
+  EXPECT_EQ(bundle(408), "decoded");
+  EXPECT_EQ(bundle(203), "boxes has 203 bytes: want up to 1024 records of 204");
+  EXPECT_EQ(bundle(204 * 1025), "boxes has 209100 bytes: want up to 1024 records of 204");
+  EXPECT_EQ(bundle(408, 1), "boxes: places that do not rise");
+  EXPECT_EQ(bundle(408, 0), "boxes: places that do not rise");
+  EXPECT_EQ(bundle(408, 1024), "boxes: places that do not rise");
+}
+
+TEST(Hostile, ListsOfPlacesRiseAndAreBounded) {
+  const auto survivors = [](std::initializer_list<std::uint32_t> places) {
+    return error_from_coordinator(kCoordinator(
+        [&](auto message) {
+          auto to = message.initSurvivors();
+          to.setSid(digest_data());
+          auto list = to.initSurvivors(static_cast<unsigned>(places.size()));
+          unsigned i = 0;
+          for (const std::uint32_t place : places) list.set(i++, place);
+        },
+        {}));
+  };
+  EXPECT_EQ(survivors({0, 3, 1023}), "decoded");
+  EXPECT_EQ(survivors({3, 3}), "survivors: places that do not rise");
+  EXPECT_EQ(survivors({3, 2}), "survivors: places that do not rise");
+  EXPECT_EQ(survivors({1024}), "survivors: places that do not rise");
+  EXPECT_EQ(error_from_coordinator(kCoordinator(
+                [](auto m) {
+                  auto to = m.initForward();
+                  to.setSid(digest_data());
+                  to.initSharers(1025);
+                },
+                {})),
+            "sharers has 1025 places: at most 1024 are allowed");
+}
+
+TEST(Hostile, DocumentsOfAMaskedRoundHaveTheirLength) {
+  const auto advertise = [](unsigned certificate, unsigned advert, unsigned signature) {
+    return error_from_node(kNode(
+        [&](auto m) {
+          auto to = m.initAdvertise();
+          to.setSid(digest_data());
+          to.initCertificate(certificate);
+          to.initAdvert(advert);
+          to.initSignature(signature);
+        },
+        {}));
+  };
+  EXPECT_EQ(advertise(245, 128, 64), "decoded");
+  EXPECT_EQ(advertise(513, 128, 64), "certificate has 513 bytes: at most 512 are allowed");
+  EXPECT_EQ(advertise(245, 127, 64), "advert has 127 bytes, not 128");
+  EXPECT_EQ(advertise(245, 128, 65), "signature has 65 bytes, not 64");
+  const auto complaint = [](unsigned box, unsigned evidence) {
+    return error_from_node(kNode(
+        [&](auto m) {
+          auto to = m.initComplaint();
+          to.setSid(digest_data());
+          to.initBox(box);
+          to.initEvidence(evidence);
+          to.initSignature(64);
+        },
+        {}));
+  };
+  EXPECT_EQ(complaint(204, 96), "decoded");
+  EXPECT_EQ(complaint(0, 96), "a complaint is about one box");
+  EXPECT_EQ(complaint(204, 95), "evidence has 95 bytes, not 96");
+  EXPECT_EQ(error_from_node(kNode(
+                [](auto m) {
+                  auto to = m.initReveal();
+                  to.setSid(digest_data());
+                  to.initShares(37)[4] = 2;
+                },
+                {})),
+            "shares: places that do not rise");
+  EXPECT_EQ(error_from_node(kNode(
+                [](auto m) {
+                  auto to = m.initDecline();
+                  to.setSid(digest_data());
+                  to.setWhy(static_cast<wire::Decline::Why>(9));
+                },
+                {})),
+            "a reason that this program does not know");
+}
+
+TEST(Hostile, PagesOfARosterLieWithinIt) {
+  const auto page = [](std::uint32_t first, std::uint32_t total, unsigned members) {
+    return error_from_coordinator(kCoordinator(
+        [&](auto m) {
+          auto to = m.initRosterPage();
+          to.setSid(digest_data());
+          to.setOpening(digest_data());
+          to.setTrust(digest_data());
+          to.setFirst(first);
+          to.setTotal(total);
+          auto list = to.initMembers(members);
+          for (unsigned i = 0; i < members; ++i) {
+            list[i].initAdvert(128);
+            list[i].initSignature(64);
+          }
+        },
+        {}));
+  };
+  EXPECT_EQ(page(0, 2, 2), "decoded");
+  EXPECT_EQ(page(256, 300, 44), "decoded");
+  EXPECT_EQ(page(1, 2, 2), "a roster's page of 2 members from 1 of 2");
+  EXPECT_EQ(page(0xffffffff, 2, 2), "a roster's page of 2 members from 4294967295 of 2");
+  EXPECT_EQ(page(0, 1025, 1), "a roster's page of 1 members from 0 of 1025");
+  EXPECT_EQ(page(0, 257, 257), "a roster's page of 257 members from 0 of 257");
+}
+
+TEST(Hostile, ReceiptsCarryNumbers) {
+  const auto receipt = [](double epsilon) {
+    return error_from_coordinator(kCoordinator(
+        [&](auto m) {
+          auto to = m.initReceipt().initMasked();
+          to.setSid(digest_data());
+          to.setSurvivors(digest_data());
+          to.setSum(digest_data());
+          to.initSignature(64);
+          to.setEpsilon(epsilon);
+        },
+        {}));
+  };
+  EXPECT_EQ(receipt(1.5), "decoded");
+  EXPECT_EQ(receipt(std::nan("")), "a receipt whose epsilon is no number");
+  EXPECT_EQ(receipt(-1), "a receipt whose epsilon is no number");
 }
 
 TEST(Hostile, MalformedPointersAndTablesAreRefused) {

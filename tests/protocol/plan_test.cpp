@@ -91,6 +91,44 @@ TEST(Plan, NamesTheFieldThatIsOutOfBounds) {
   for (const auto& row : rows) EXPECT_EQ(error_after(row.change), row.error);
 }
 
+// Section 1.2 of Bonawitz et al.'s threshold rule, and the smallest cohorts that it allows.
+TEST(Plan, MaskedCohortsAreLargeEnoughForTheirHonestMembers) {
+  EXPECT_EQ(quorum_of(100, {1, 3}), 67u);
+  EXPECT_EQ(quorum_of(6, {1, 3}), 5u);
+  EXPECT_EQ(quorum_of(10, {1, 2}), 8u);  // more may be corrupt: more must sign
+  for (std::uint32_t n = 1; n <= 1024; ++n)
+    EXPECT_GT(2 * quorum_of(n, {1, 3}), n + part_of(n, {1, 3})) << n;
+  CampaignPlan plan = samples::plan();
+  plan.mode = Mode::kMasked;
+  plan.grid.weight_max = 1;
+  EXPECT_EQ(error_after([](auto& p) { p.mode = Mode::kMasked; }),
+            "[cohort] min is 4: with 4 honest survivors, and 1/3 of the nodes that may be corrupt, "
+            "a masked round of 4 would need 5; raise it, or lower [masking] honest_min");
+  plan.cohort_min = 5;
+  EXPECT_TRUE(validate(plan));
+  EXPECT_EQ(survivors_needed(plan, 5), 5u);
+  EXPECT_EQ(survivors_needed(plan, 8), 6u);
+  EXPECT_EQ(survivors_needed(plan, 30), 21u);
+  plan.cohort_max = 1025;
+  EXPECT_FALSE(validate(plan));
+}
+
+TEST(Plan, PrivacyNeedsMasksAndEqualWeights) {
+  EXPECT_EQ(error_after([](auto& p) { p.privacy.on = true; }).substr(0, 36),
+            "[privacy] needs mode = \"masked\": the");
+  const auto masked = [](auto& p) {
+    p.mode = Mode::kMasked;
+    p.cohort_min = 5;
+    p.privacy.on = true;
+  };
+  EXPECT_EQ(error_after(masked).substr(0, 36), "[privacy] needs [update] weight_max ");
+  EXPECT_EQ(error_after([&](auto& p) { masked(p), p.grid.weight_max = 1; }), "valid");
+  EXPECT_EQ(
+      error_after([&](auto& p) { masked(p), p.grid.weight_max = 1, p.privacy.honest_min = 5; }),
+      "[privacy] honest_min is 5: the noise would be short where a round is opened with the 4 of "
+      "[masking] honest_min; make that as large");
+}
+
 TEST(Plan, EveryFieldHasAPartInTheDigest) {
   const std::function<void(CampaignPlan&)> changes[] = {
       [](auto&) {},
@@ -138,6 +176,21 @@ TEST(Plan, EveryFieldHasAPartInTheDigest) {
       [](auto& p) { ++p.grid.bits; },
       [](auto& p) { ++p.grid.weight_max; },
       [](auto& p) { ++p.model[31]; },
+      [](auto& p) { p.mode = Mode::kMasked; },
+      [](auto& p) { ++p.masking.honest_min; },
+      [](auto& p) { ++p.masking.corrupt.whole; },
+      [](auto& p) { ++p.masking.dropped.whole; },
+      [](auto& p) { ++p.masking.newcomers.whole; },
+      [](auto& p) { ++p.masking.phase_ms; },
+      [](auto& p) { p.privacy.on = true; },
+      [](auto& p) { ++p.privacy.epsilon; },
+      [](auto& p) { p.privacy.delta /= 2; },
+      [](auto& p) { ++p.privacy.noise_multiplier; },
+      [](auto& p) { p.privacy.sampling_rate /= 2; },
+      [](auto& p) { ++p.privacy.honest_min; },
+      [](auto& p) { p.privacy.adaptive_clip = true; },
+      [](auto& p) { p.privacy.clip_quantile /= 2; },
+      [](auto& p) { p.privacy.clip_rate /= 2; },
   };
   std::set<Digest> digests;
   for (const auto& change : changes) {
@@ -149,9 +202,11 @@ TEST(Plan, EveryFieldHasAPartInTheDigest) {
 
 TEST(Plan, ModesAreReadBackByName) {
   EXPECT_EQ(mode_named(name_of(Mode::kTrustedCoordinator)).value(), Mode::kTrustedCoordinator);
-  EXPECT_EQ(mode_named("masked").error().what,
-            "unknown mode \"masked\": there is one, \"trusted-coordinator\", in which the "
-            "coordinator opens every update");
+  EXPECT_EQ(mode_named(name_of(Mode::kMasked)).value(), Mode::kMasked);
+  EXPECT_EQ(
+      mode_named("open").error().what,
+      "unknown mode \"open\": use \"masked\", in which the coordinator sees the sum alone, or "
+      "\"trusted-coordinator\", in which it opens every update");
 }
 
 }  // namespace

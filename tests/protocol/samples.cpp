@@ -1,10 +1,5 @@
 #include "tests/protocol/samples.h"
 
-#include <algorithm>
-#include <set>
-
-#include "base/limits.h"
-
 namespace freshet::samples {
 namespace {
 
@@ -13,47 +8,6 @@ Identity identity_of(std::string_view secret, std::string_view open) {
   identity.open.signing.bytes = digest_from_hex(open).value();
   identity.signing = Secret::copy_of(from_hex(std::string(secret) + std::string(open)).value());
   return identity;
-}
-
-template <class Tag>
-Id<Tag> random_id(Rng& rng) {
-  return {rng.next_u64()};
-}
-
-Digest random_digest(Rng& rng) {
-  Digest digest;
-  for (auto& byte : digest) byte = static_cast<std::uint8_t>(rng.next_u32());
-  return digest;
-}
-
-std::string random_text(Rng& rng, std::size_t bytes_max) {
-  std::string text(rng.below(bytes_max + 1), ' ');
-  for (char& c : text) c = static_cast<char>(0x20 + rng.below(0x5f));
-  return text;
-}
-
-Bytes random_data(Rng& rng) {
-  Bytes data(rng.below(20) == 0 ? limits::kChunkBytes : rng.below(100));
-  for (auto& byte : data) byte = static_cast<std::uint8_t>(rng.next_u32());
-  return data;
-}
-
-float random_rate(Rng& rng) { return static_cast<float>(1e-6 + rng.uniform()); }
-
-ServerRule random_rule(Rng& rng) {
-  const float lr = random_rate(rng), tau = random_rate(rng);
-  const auto beta1 = static_cast<float>(rng.uniform() * 0.99);
-  const auto beta2 = static_cast<float>(rng.uniform() * 0.99);
-  switch (rng.below(4)) {
-    case 0: return Sgd{lr};
-    case 1: return Momentum{lr, beta1};
-    case 2: return Adam{lr, beta1, beta2, tau};
-    default: return Yogi{lr, beta1, beta2, tau};
-  }
-}
-
-int one_to(Rng& rng, int most) {
-  return 1 + static_cast<int>(rng.below(static_cast<std::uint64_t>(most)));
 }
 
 }  // namespace
@@ -73,6 +27,36 @@ Digest digest(std::uint8_t first) {
   for (auto& byte : digest) byte = first++;
   return digest;
 }
+
+Signature signature(std::uint8_t first) {
+  Signature signature;
+  for (auto& byte : signature) byte = first++;
+  return signature;
+}
+
+namespace {
+
+Bytes bytes(std::size_t count) {
+  Bytes made(count);
+  for (std::size_t i = 0; i < count; ++i) made[i] = static_cast<std::uint8_t>(i * 7);
+  return made;
+}
+
+secagg::Advert advert() { return {{digest(40)}, {digest(41)}, digest(42), digest(43)}; }
+
+secagg::Evidence evidence() {
+  secagg::Evidence evidence{digest(44), {}};
+  evidence.proof = signature(45);
+  return evidence;
+}
+
+SignedBox box(std::uint32_t peer) {
+  SignedBox box{peer, {}, signature(static_cast<std::uint8_t>(46 + peer))};
+  for (std::size_t i = 0; i < box.box.size(); ++i) box.box[i] = static_cast<std::uint8_t>(i + peer);
+  return box;
+}
+
+}  // namespace
 
 CampaignPlan plan() {
   return {.name = "sample",
@@ -100,7 +84,14 @@ std::vector<std::pair<std::string, NodeMessage>> node_messages() {
       {"fetch", Fetch{digest(2), 262144}},
       {"upload_chunk",
        UploadChunk{
-           {0x1122334455667788}, {5}, digest(3), 1000, 988, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}}}};
+           {0x1122334455667788}, {5}, digest(3), 1000, 988, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}}},
+      {"advertise", Advertise{digest(7), bytes(245), advert(), signature(8)}},
+      {"share_bundle", ShareBundle{digest(7), digest(9), {box(1), box(3)}}},
+      {"complaint", Complaint{digest(7), box(2), evidence(), signature(11)}},
+      {"agree_survivors", AgreeSurvivors{digest(7), signature(12)}},
+      {"agree_abort", AgreeAbort{digest(7), signature(13)}},
+      {"reveal", Reveal{digest(7), {{0, true, digest(14)}, {2, false, digest(15)}}}},
+      {"decline", Decline{digest(7), Declined::kTrust}}};
 }
 
 std::vector<std::pair<std::string, CoordinatorMessage>> coordinator_messages() {
@@ -111,88 +102,60 @@ std::vector<std::pair<std::string, CoordinatorMessage>> coordinator_messages() {
       {"chunk", Chunk{digest(2), 524288, 262144, {0xff, 0xfe, 0xfd}}},
       {"receipt", Receipt{{0x1122334455667788}, {5}, true, {4}, {{1}, {2}, {0xffffffffffffffff}}}},
       {"finished", Finished{{0x1122334455667788}, {20}}},
-      {"refused", Refused{Code::kExpired, "round 5 is over"}}};
+      {"refused", Refused{Code::kExpired, "round 5 is over"}},
+      {"masked_receipt",
+       Receipt{{0x1122334455667788},
+               {5},
+               true,
+               {4},
+               {{1}, {2}},
+               MaskedReceipt{digest(7), digest(16), 2, digest(17), 1.5, signature(18)}}},
+      {"masked_invite", MaskedInvite{{0x1122334455667788},
+                                     canonical_bytes(descriptor()),
+                                     signature(19),
+                                     30000,
+                                     {{digest(20), {{0, signature(21)}, {4, signature(22)}}}}}},
+      {"roster_page",
+       RosterPage{digest(7),
+                  digest(23),
+                  digest(24),
+                  1234,
+                  256,
+                  258,
+                  {{bytes(245), advert(), signature(25)}, {bytes(245), advert(), signature(26)}}}},
+      {"forward", Forward{digest(7), {0, 2, 3}, {box(0), box(2)}}},
+      {"survivors", Survivors{digest(7), {0, 3}}},
+      {"quorum", Quorum{digest(7), {{0, signature(27)}, {3, signature(28)}}}},
+      {"ask_abort", AskAbort{digest(7), "too few vectors came"}}};
 }
 
-CampaignPlan random_plan(Rng& rng) {
-  CampaignPlan plan;
-  plan.name = "n" + random_text(rng, limits::kPlanNameBytesMax - 1);
-  plan.method = static_cast<Method>(rng.below(3));
-  plan.rule = random_rule(rng);
-  plan.rounds = static_cast<std::uint32_t>(one_to(rng, limits::kRoundsMax));
-  plan.cohort_max = static_cast<std::uint32_t>(one_to(rng, 100));
-  plan.cohort_min = 1 + static_cast<std::uint32_t>(rng.below(plan.cohort_max));
-  plan.survivors_min = 1 + static_cast<std::uint32_t>(rng.below(plan.cohort_min));
-  plan.ready_ms = static_cast<std::int64_t>(rng.below(limits::kReadyMsMax));
-  plan.round_ms = 1 + static_cast<std::int64_t>(rng.below(limits::kRoundMsMax));
-  plan.lora = {
-      one_to(rng, limits::kAdapterRankMax), random_rate(rng) * 100, {}, rng.next_u64() >> 1};
-  for (const char* target : {"up_proj", "down_proj", "k_proj"})
-    if (rng.below(2) == 0) plan.lora.targets.push_back(target);
-  plan.training = {one_to(rng, limits::kTrainingStepsMax), one_to(rng, limits::kTrainingBatchMax),
-                   1 + one_to(rng, limits::kTrainingWindowMax - 1), random_rate(rng),
-                   rng.next_u64() >> 1};
-  plan.clip = 1e-3 + rng.uniform() * 1e3;
-  plan.grid = {random_rate(rng), 1 + one_to(rng, 15), static_cast<std::uint32_t>(one_to(rng, 600))};
-  plan.model = random_digest(rng);
-  return plan;
-}
-
-NodeMessage random_node_message(Rng& rng) {
-  const auto campaign = random_id<CampaignTag>(rng);
-  const auto version = random_id<VersionTag>(rng);
-  switch (rng.below(5)) {
-    case 0:
-      return Hello{rng.next_u32(), random_text(rng, limits::kTextBytesMax), random_digest(rng)};
-    case 1: return Heartbeat{campaign, version, static_cast<Activity>(rng.below(5))};
-    case 2: return Ready{campaign, version};
-    case 3: return Fetch{random_digest(rng), rng.next_u64()};
-    default: {
-      UploadChunk chunk{campaign, random_id<RoundTag>(rng), random_digest(rng),
-                        0,        rng.below(1 << 20),       random_data(rng)};
-      chunk.size = chunk.offset + chunk.data.size() + rng.below(1000);
-      return chunk;
-    }
-  }
-}
-
-CoordinatorMessage random_coordinator_message(Rng& rng) {
-  const auto campaign = random_id<CampaignTag>(rng);
-  const auto round = random_id<RoundTag>(rng);
-  const auto version = random_id<VersionTag>(rng);
-  switch (rng.below(7)) {
-    case 0:
-      return Announce{campaign,
-                      random_plan(rng),
-                      version,
-                      random_digest(rng),
-                      rng.below(limits::kBlobBytesMax),
-                      random_digest(rng)};
-    case 1:
-      return Invite{campaign,
-                    round,
-                    version,
-                    static_cast<std::uint32_t>(one_to(rng, limits::kCohortMax)),
-                    static_cast<std::int64_t>(rng.below(limits::kRoundMsMax)),
-                    {random_digest(rng)}};
-    case 2: return ChunkAck{round, random_digest(rng), rng.next_u64()};
-    case 3: {
-      Chunk chunk{random_digest(rng), 0, rng.below(1 << 20), random_data(rng)};
-      chunk.size = chunk.offset + chunk.data.size() + rng.below(1000);
-      return chunk;
-    }
-    case 4: {
-      std::set<NodeId> survivors;
-      for (std::uint64_t count = rng.below(30) == 0 ? limits::kCohortMax : rng.below(20);
-           survivors.size() < count;)
-        survivors.insert(random_id<NodeTag>(rng));
-      return Receipt{
-          campaign, round, rng.below(2) == 0, version, {survivors.begin(), survivors.end()}};
-    }
-    case 5: return Finished{campaign, version};
-    default:
-      return Refused{static_cast<Code>(rng.below(6)), random_text(rng, limits::kTextBytesMax)};
-  }
+Descriptor descriptor() {
+  Descriptor d;
+  d.campaign = {0x1122334455667788};
+  d.plan = digest(30);
+  d.round = {5};
+  d.base = {3};
+  d.supplied = digest(31);
+  d.layout = digest(32);
+  d.clip = 2.5;
+  d.grid = {.range = 0.75f, .bits = 12, .weight_max = 100};
+  d.word_bits = 27;
+  d.cohort_max = 64;
+  d.survivors_min = 3;
+  d.honest_min = 4;
+  d.corrupt = {1, 3};
+  d.dropped = {1, 5};
+  d.newcomers = {1, 2};
+  d.phase_ms = 25'000;
+  d.trust = {2, 7};
+  d.beacon = digest(33);
+  d.extras = 6;
+  d.noise = {.multiplier = 1.25,
+             .sampling_rate = 0.5,
+             .delta = 1e-5,
+             .honest_min = 4,
+             .counts_clipped = true};
+  return d;
 }
 
 Bytes encode_from_node(const NodeMessage& message, std::uint64_t sequence) {

@@ -14,7 +14,9 @@ Identity node_identity();         // the key pair of RFC 8032, 7.1, test 1
 Identity coordinator_identity();  // the key pair of RFC 8032, 7.1, test 2
 
 Digest digest(std::uint8_t first);  // first, first + 1, ...
-CampaignPlan plan();                // no field has its default
+Signature signature(std::uint8_t first);
+Descriptor descriptor();
+CampaignPlan plan();  // no field has its default
 
 std::vector<std::pair<std::string, NodeMessage>> node_messages();
 std::vector<std::pair<std::string, CoordinatorMessage>> coordinator_messages();
