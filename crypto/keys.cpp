@@ -1,8 +1,10 @@
 #include "crypto/keys.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "crypto/digest.h"
+#include "crypto/remembered_signatures.h"
 #include "crypto/sodium.h"
 
 namespace freshet {
@@ -30,6 +32,27 @@ bool agrees(const std::uint8_t* point) {
   static const std::array<std::uint8_t, 32> kScalar = {1};  // clamped by X25519 to 2^254
   std::array<std::uint8_t, 32> shared;
   return crypto_scalarmult(shared.data(), kScalar.data(), point) == 0;
+}
+
+constexpr std::size_t kRememberedMax = 4'000'000;
+thread_local std::unordered_set<std::uint64_t>* remembered = nullptr;
+
+// What one (key, message, signature) is remembered by.
+std::uint64_t name_of_signature(const SigningPublic& key, const Bytes& message,
+                                const Signature& signature) {
+  std::array<std::uint8_t, 16> name;
+  crypto_generichash_state state;
+  crypto_generichash_init(&state, nullptr, 0, name.size());
+  for (ByteView part : {ByteView(key.bytes), ByteView(signature), ByteView(message)})
+    crypto_generichash_update(&state, part.data(), part.size());
+  crypto_generichash_final(&state, name.data(), name.size());
+  std::uint64_t number;
+  std::memcpy(&number, name.data(), sizeof number);
+  return number;
+}
+
+void remember(std::uint64_t name) {
+  if (remembered->size() < kRememberedMax) remembered->insert(name);
 }
 
 Bytes signed_bytes(std::string_view domain, ByteView bytes) {
@@ -105,14 +128,28 @@ Signature sign(const Identity& identity, std::string_view domain, ByteView bytes
   Signature signature;
   crypto_sign_detached(signature.data(), nullptr, message.data(), message.size(),
                        identity.signing.view().data());
+  if (remembered != nullptr) remember(name_of_signature(identity.open.signing, message, signature));
   return signature;
 }
 
 bool verify(const SigningPublic& key, std::string_view domain, ByteView bytes,
             const Signature& signature) {
   const Bytes message = signed_bytes(domain, bytes);
-  return crypto_sign_verify_detached(signature.data(), message.data(), message.size(),
-                                     key.bytes.data()) == 0;
+  std::uint64_t name = 0;
+  if (remembered != nullptr) {
+    name = name_of_signature(key, message, signature);
+    if (remembered->contains(name)) return true;
+  }
+  const bool good = crypto_sign_verify_detached(signature.data(), message.data(), message.size(),
+                                                key.bytes.data()) == 0;
+  if (good && remembered != nullptr) remember(name);
+  return good;
 }
+
+RememberSignatures::RememberSignatures() {
+  CHECK(remembered == nullptr, "signatures are remembered already");
+  remembered = new std::unordered_set<std::uint64_t>();
+}
+RememberSignatures::~RememberSignatures() { delete std::exchange(remembered, nullptr); }
 
 }  // namespace freshet

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "crypto/secagg/chacha_wide.h"
 #include "crypto/sodium.h"
 
 namespace freshet::secagg {
@@ -24,15 +25,18 @@ void apply_masks(std::span<std::uint32_t> words, std::span<const MaskKey> keys,
     const std::size_t count = std::min(kPassWords, words.size() - begin);
     std::uint32_t* out = words.data() + begin;
     const auto block = static_cast<std::uint32_t>((first_word + begin) / kBlockWords);
+    const std::size_t wide = has_wide_chacha() ? count / kWideWords * kWideWords : 0;
     for (const MaskKey& key : keys) {
-      crypto_stream_chacha20_ietf_xor_ic(reinterpret_cast<unsigned char*>(stream.data()),
-                                         reinterpret_cast<const unsigned char*>(kZeros.data()),
-                                         count * sizeof stream[0], kNonce.data(), block,
-                                         key.key.data());
+      if (wide > 0) apply_wide_chacha(out, wide, key.key, block, key.add);
+      if (wide == count) continue;
+      crypto_stream_chacha20_ietf_xor_ic(
+          reinterpret_cast<unsigned char*>(stream.data()),
+          reinterpret_cast<const unsigned char*>(kZeros.data()), (count - wide) * sizeof stream[0],
+          kNonce.data(), block + static_cast<std::uint32_t>(wide / kBlockWords), key.key.data());
       if (key.add)
-        for (std::size_t i = 0; i < count; ++i) out[i] += stream[i];
+        for (std::size_t i = wide; i < count; ++i) out[i] += stream[i - wide];
       else
-        for (std::size_t i = 0; i < count; ++i) out[i] -= stream[i];
+        for (std::size_t i = wide; i < count; ++i) out[i] -= stream[i - wide];
     }
   }
   sodium_memzero(stream.data(), sizeof stream);
