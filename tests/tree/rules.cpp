@@ -167,6 +167,17 @@ std::optional<std::string> unfinished(const std::string& line) {
   return "says " + match.str(1) + ": finish it, or file it where work is planned";
 }
 
+// Where chance is not the system's, or a signature is not checked, no daemon may reach.
+std::optional<std::string> opens_a_seam(string_view path, const std::string& line) {
+  static const std::regex kSeams("\\b(make_with|RememberSignatures|remembered_signatures)\\b");
+  const string_view folder = first_part(path);
+  std::smatch match;
+  if (folder == "crypto" || folder == "simulations" || is_test(path) ||
+      !std::regex_search(line, match, kSeams))
+    return std::nullopt;
+  return "says " + match.str(1) + ", which is for simulations and tests alone";
+}
+
 std::optional<std::string> included_wrongly(string_view path, const std::string& line) {
   static const std::regex kInclude("^\\s*#\\s*include\\s*([<\"])([^>\"]+)[>\"]");
   std::smatch match;
@@ -204,6 +215,8 @@ std::vector<Finding> check_file(string_view path, string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
     ++number;
     if (auto what = included_wrongly(path, line))
+      findings.push_back({std::string(path), number, *what});
+    if (auto what = opens_a_seam(path, line))
       findings.push_back({std::string(path), number, *what});
     if (auto what = unfinished(line)) findings.push_back({std::string(path), number, *what});
   }

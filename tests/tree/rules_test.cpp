@@ -65,6 +65,16 @@ INSTANTIATE_TEST_SUITE_P(
                     Planted{"base/json.cpp", "#include \"json.h\"\n", 1}));
 
 INSTANTIATE_TEST_SUITE_P(
+    Seams, Rules,
+    testing::Values(
+        Planted{"edge_node/driver.cpp", "  auto keys = RoundKeys::make_with(seams);\n", 1},
+        Planted{"cli/demo/main.cpp", "RememberSignatures remembered;\n", 1},
+        Planted{"coordinator/driver.cpp", "#include \"crypto/remembered_signatures.h\"\n", 1},
+        Planted{"edge_node/driver.cpp", "  auto keys = RoundKeys::make();\n", 0},
+        Planted{"simulations/world.cpp", "RememberSignatures remembered;\n", 0},
+        Planted{"tests/crypto/keys_test.cpp", "RoundKeys::make_with({})\n", 0}));
+
+INSTANTIATE_TEST_SUITE_P(
     Packages, Rules,
     testing::Values(Planted{"trainer/lora.cpp", "#include <ATen/ATen.h>\n", 0},
                     Planted{"tests/trainer/lora_test.cpp", "#include <torch/torch.h>\n", 0},
