@@ -9,6 +9,7 @@
 #include "base/exit_code.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/process_limits.h"
 #include "base/stop_signal.h"
 #include "crypto/certificates/root_key.h"
 
@@ -180,6 +181,7 @@ Result<int> serve(const Options& options) {
   TRY_ASSIGN(StopSignal stop, StopSignal::watch());
   TRY_ASSIGN(const Terms terms, terms_of(options.dir()));
   TRY_ASSIGN(auto server, Server::open(options.dir(), options.listen, terms));
+  TRY(limit_process({limits::kAuthorityOpenFilesMax, limits::kAuthorityMemoryBytesMax}));
   if (options.json) {
     print(to_text(Json{{"endpoint", server->address()}}));
   } else {

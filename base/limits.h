@@ -86,6 +86,7 @@ inline constexpr std::size_t kCertificatesPerPage = 512;             // of an au
 inline constexpr int kJoinsPerSecond = 20, kJoinsAtOnce = 100;       // requests of strangers that an authority looks at
 inline constexpr int kHandshakesPerSecond = 20, kHandshakesAtOnce = 100;  // connections of one address
 inline constexpr std::size_t kRequestBytesMax = kKiB;                // of what a stranger may send to an authority
+inline constexpr std::uint64_t kAuthorityOpenFilesMax = 16 * 1024, kAuthorityMemoryBytesMax = 4 * kGiB;
 inline constexpr std::size_t kAddressesMax = 4096;                   // whose handshakes are counted at a time
 
 // masked rounds

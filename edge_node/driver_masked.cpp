@@ -239,6 +239,7 @@ Result<void> Node::look_after_trust(Instant now) {
   member_->tick(now);
   if (member_->changes() == trust_changes_) return {};
   trust_changes_ = member_->changes();
+  TRY(member_->check_coordinator(coordinator_));
   if (!round_) return {};
   TRY(round_->trust_arrived(now));
   return after_round_event(now);

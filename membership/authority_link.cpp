@@ -22,7 +22,7 @@ AuthorityLink::AuthorityLink(std::string address, TransportPublic authority)
 Result<AuthorityLink> AuthorityLink::connect(const std::string& address, const Identity& identity,
                                              const TransportPublic& authority) {
   AuthorityLink link(address, authority);
-  TRY_ASSIGN(link.dealer_, ZeromqDealer::connect(address, identity, authority));
+  TRY_ASSIGN(link.dealer_, ZeromqDealer::connect(address, identity, authority, "authority"));
   return link;
 }
 

@@ -32,6 +32,9 @@ Result<std::unique_ptr<Member>> Member::open(const Path& folder, const Identity&
   const SigningPublic root = membership->root;
   std::unique_ptr<Member> member(new Member(folder, std::move(*membership), own, std::move(link)));
   member->every_ms_ = every_ms;
+  if (!member->membership_.coordinator.empty()) {
+    TRY_ASSIGN(member->coordinator_, read_certificate(member->membership_.coordinator));
+  }
   TRY_ASSIGN(member->trust_, TrustStore::open(folder, root));
   if (own.role == Role::kCoordinator) {
     TRY_ASSIGN(member->directory_, Directory::open(folder, member->trust_));
@@ -102,6 +105,21 @@ void Member::take_trust(const authority::TrustIs& news) {
     ++changes_;
   }
   trouble_.clear();
+  look_at_own(wall_clock_s());
+}
+
+// Said once, and early enough for somebody to do something about it.
+void Member::look_at_own(std::int64_t now_s) {
+  const std::int64_t left_s = certificate_.not_after_s - now_s;
+  const auto stands = standing(now_s);
+  std::string kind = stands ? "" : std::string(name_of(stands.error().code));
+  if (stands && left_s < (certificate_.not_after_s - certificate_.not_before_s) / 10) kind = "soon";
+  if (!kind.empty() && kind != own_trouble_)
+    log::warning("{}", stands ? fmt::format("the certificate ends in {1} days: stop this {0}, run "
+                                            "`freshet {0} rotate`, and start it again",
+                                            name_of(certificate_.role), left_s / 86'400)
+                              : stands.error().what);
+  own_trouble_ = kind;
 }
 
 void Member::take_page(const authority::DirectoryPage& page) {
@@ -119,6 +137,16 @@ void Member::complain(const std::string& what) {
 
 Result<void> Member::standing(std::int64_t now_s) const {
   return check_standing(*trust_->trust(), certificate_, certificate_.role, now_s);
+}
+
+Result<void> Member::check_coordinator(const PublicIdentity& keys) const {
+  if (!coordinator_ || coordinator_->keys != keys) return {};
+  const std::uint32_t least = trust_->trust()->revocations.least_epoch(coordinator_->device);
+  if (coordinator_->epoch >= least) return {};
+  return fail(Code::kRefused, least == Revocation::kRevoked
+                                  ? "the coordinator was revoked; start again when another one has "
+                                    "joined the fleet"
+                                  : "the coordinator has new keys now; start again to use them");
 }
 
 Result<PublicIdentity> Member::coordinator(std::int64_t now_s) const {

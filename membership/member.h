@@ -42,6 +42,8 @@ class Member {
   Result<void> standing(std::int64_t now_s) const;
   // The coordinator's keys, checked. kUnavailable: it has not joined yet, as far as is known here.
   Result<PublicIdentity> coordinator(std::int64_t now_s) const;
+  // kRefused: `keys`, which this party talks to as its coordinator, were revoked or replaced since.
+  Result<void> check_coordinator(const PublicIdentity& keys) const;
 
  private:
   Member(Path folder, Membership membership, Certificate certificate, AuthorityLink link);
@@ -49,10 +51,12 @@ class Member {
   void take_trust(const authority::TrustIs& news);
   void take_page(const authority::DirectoryPage& page);
   void complain(const std::string& what);
+  void look_at_own(std::int64_t now_s);
 
   const Path folder_;
   Membership membership_;
   const Certificate certificate_;
+  std::optional<Certificate> coordinator_;  // that membership_ held at first
   AuthorityLink link_;
   std::shared_ptr<TrustStore> trust_;
   std::shared_ptr<Directory> directory_;
@@ -60,7 +64,7 @@ class Member {
   std::optional<Instant> asked_at_;
   bool more_ = false;  // of the directory
   std::uint64_t changes_ = 1;
-  std::string trouble_;  // told last
+  std::string trouble_, own_trouble_;  // told last
 };
 
 }  // namespace freshet::membership

@@ -14,7 +14,7 @@
 namespace freshet {
 namespace {
 
-constexpr int kIoThreads = 1;
+constexpr int kDealerIoThreads = 1;
 constexpr char kMonitorAddress[] = "inproc://monitor";
 constexpr int kHandshakeFailed = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
                                  ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
@@ -40,6 +40,7 @@ struct ZeromqDealer::State {
   Socket socket, monitor;
   std::string address;
   TransportPublic coordinator;
+  std::string peer;
   SystemClock clock;
   std::string trouble = "not connected yet";
   std::int64_t reconnect_ms = limits::kReconnectMs;
@@ -53,9 +54,10 @@ struct ZeromqDealer::State {
 void ZeromqDealer::State::handshake_failed(int event) {
   const std::string reason =
       event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
-          ? "the coordinator does not list this node's key; enrol it there"
-          : "the handshake failed; check the coordinator's key and address, and whether it "
-            "lists this node";
+          ? "the " + peer + " does not let this key in (now); is it enrolled there?"
+          : "the handshake failed; check the " + peer +
+                "'s key and address, and whether it lets "
+                "this key in";
   if (trouble != reason) log::warning("{}: {}", address, reason);
   trouble = reason;
   zmq_disconnect(socket.get(), address.c_str());
@@ -65,9 +67,9 @@ void ZeromqDealer::State::handshake_failed(int event) {
 
 void ZeromqDealer::State::heed_monitor() {
   for (;;) {
-    zmq::message_t event, peer;
+    zmq::message_t event, endpoint;
     if (zmq_msg_recv(event.handle(), monitor.get(), ZMQ_DONTWAIT) < 0) return;
-    if (event.more()) zmq_msg_recv(peer.handle(), monitor.get(), 0);
+    if (event.more()) zmq_msg_recv(endpoint.handle(), monitor.get(), 0);
     std::uint16_t number = 0;
     if (event.size() < sizeof number) continue;
     std::memcpy(&number, event.data(), sizeof number);
@@ -91,12 +93,14 @@ void ZeromqDealer::State::reconnect_when_due() {
 
 Result<std::unique_ptr<ZeromqDealer>> ZeromqDealer::connect(const std::string& address,
                                                             const Identity& identity,
-                                                            const TransportPublic& coordinator) {
+                                                            const TransportPublic& coordinator,
+                                                            std::string_view peer) {
   TRY(check_address(address));
   auto state = std::make_unique<State>();
   state->address = address;
   state->coordinator = coordinator;
-  TRY_ASSIGN(state->context, make_context(kIoThreads));
+  state->peer = peer;
+  TRY_ASSIGN(state->context, make_context(kDealerIoThreads));
   TRY_ASSIGN(state->socket, make_socket(state->context.get(), ZMQ_DEALER));
   void* socket = state->socket.get();
   TRY(bound_socket(socket, address));

@@ -1,5 +1,6 @@
 #pragma once
-// A node's end: a DEALER that talks to one coordinator whose transport key it has pinned. For one
+// A node's end: a DEALER that talks to one coordinator (or another peer, by its name in messages to
+// people) whose transport key it has pinned. For one
 // thread. Until the handshake is over and whenever the connection is lost, send() says kUnavailable
 // and why; nothing is queued for later.
 
@@ -15,7 +16,8 @@ class ZeromqDealer final : public Transport {
   // Connects in the background with exponential back-off. kBadInput for a malformed address.
   static Result<std::unique_ptr<ZeromqDealer>> connect(const std::string& address,
                                                        const Identity& identity,
-                                                       const TransportPublic& coordinator);
+                                                       const TransportPublic& coordinator,
+                                                       std::string_view peer = "coordinator");
   ~ZeromqDealer() override;
 
   // `to` must be the pinned coordinator.

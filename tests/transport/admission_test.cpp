@@ -179,7 +179,7 @@ TEST_F(Router, TellsARefusedNodeWhyAndTakesItOnceItIsListed) {
       ZeromqDealer::connect(router_->address(), late, coordinator_.open.transport).value();
   ASSERT_TRUE(until({node.get()}, [&] {
     auto sent = node->send(coordinator_.open.transport, Bytes{1});
-    return !sent && sent.error().what.find("does not list this node's key") != std::string::npos;
+    return !sent && sent.error().what.find("does not let this key in") != std::string::npos;
   }));
   allow_.add(late.open.transport);
   ASSERT_TRUE(deliver(*node, coordinator_.open.transport, Bytes{7}));
