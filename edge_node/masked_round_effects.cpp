@@ -131,6 +131,8 @@ Result<void> MaskedRound::act(const exchange::Reveal& effect, Instant now) {
   if (!reveal_) {
     auto shares = keys_->reveal(effect.survivors, effect.sharers);
     if (!shares) return gave_up(shares.error(), Declined::kFailed, now);
+    std::sort(shares->begin(), shares->end(),
+              [](const auto& a, const auto& b) { return a.of < b.of; });  // as they travel
     reveal_ = Reveal{sid(), std::move(*shares)};
   }
   return hooks_.send(*reveal_);

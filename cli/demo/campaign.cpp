@@ -7,11 +7,12 @@ CampaignFile demo_campaign(const Settings& settings, const CampaignChoices& choi
   file.model = choices.slm.string();
   CampaignPlan& plan = file.plan;
   plan.name = "demo";
+  plan.mode = choices.mode;
   plan.method = choices.method;
   plan.rule = choices.rule;
   plan.rounds = settings.rounds;
-  plan.cohort_min = plan.cohort_max = plan.survivors_min =
-      choices.nodes;  // every node in every round
+  plan.cohort_min = plan.cohort_max = choices.nodes;  // every node in every round
+  plan.survivors_min = choices.mode == Mode::kMasked ? 1 : choices.nodes;  // masks have their own
   plan.lora.rank = settings.lora_rank;
   plan.lora.alpha = settings.lora_alpha;
   plan.lora.seed = choices.seed;

@@ -8,6 +8,7 @@
 namespace freshet::demo {
 
 struct CampaignChoices {
+  Mode mode = Mode::kMasked;
   Method method = Method::kRolora;
   ServerRule rule = Sgd{};
   std::uint32_t nodes = 8;

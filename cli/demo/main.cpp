@@ -13,7 +13,7 @@ namespace freshet::demo {
 namespace {
 
 struct Flags {
-  std::string dir = "demo", data, method = "rolora", rule = "sgd";
+  std::string dir = "demo", data, method = "rolora", rule = "sgd", mode = "masked";
   std::size_t nodes = kNodesDefault;
   std::uint32_t rounds = 0;
   std::uint64_t seed = 1;
@@ -27,6 +27,7 @@ Result<DemoOptions> options_of(const Flags& flags, int argc, char** argv) {
   options.nodes = flags.nodes;
   TRY_ASSIGN(options.method, method_named(flags.method));
   TRY_ASSIGN(options.rule, server_rule_named(flags.rule));
+  TRY_ASSIGN(options.mode, mode_named(flags.mode));
   options.seed = flags.seed;
   options.settings = flags.quick ? kQuick : kFull;
   if (flags.rounds > 0) options.settings.rounds = flags.rounds;
@@ -58,6 +59,11 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--data", flags.data,
                  "Your own text instead: a folder with one subfolder of .txt or .md files a node")
       ->type_name("DIR");
+  app.add_option("--mode", flags.mode,
+                 "masked: the coordinator sees the sum alone; trusted-coordinator: it opens every "
+                 "update")
+      ->check(CLI::IsMember({"masked", "trusted-coordinator"}))
+      ->capture_default_str();
   app.add_option("--method", flags.method, "How LoRA factors are federated")
       ->check(CLI::IsMember({"fedit", "ffa", "rolora", "fedsvd", "fed-sb"}))
       ->capture_default_str();
@@ -80,9 +86,9 @@ void add_flags(CLI::App& app, Flags& flags) {
 int main_of(int argc, char** argv) {
   Flags flags;
   CLI::App app(
-      "Starts a coordinator and eight nodes with private text on this machine, runs a campaign, "
-      "lets the cloud\n"
-      "model learn from it, and writes a report.",
+      "Starts an authority, a coordinator and eight nodes with private text on this machine, runs "
+      "a campaign\n"
+      "under masks, lets the cloud model learn from it, and writes a report.",
       "freshet demo");
   app.footer(
       "Examples:\n  freshet demo\n  freshet demo --quick --json\n  freshet demo --data my-texts "

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/json.h"
+#include "cli/demo/who_saw_what.h"
 
 namespace freshet::demo {
 namespace {
@@ -48,6 +49,18 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
     text += line + "\n";
   }
   return text;
+}
+
+std::string wrapped(const std::string& text, std::size_t width) {
+  std::string lines;
+  std::size_t at = 0;
+  while (text.size() - at > width) {
+    const std::size_t space = text.rfind(' ', at + width);
+    if (space == std::string::npos || space <= at) break;
+    lines += text.substr(at, space - at) + "\n";
+    at = space + 1;
+  }
+  return lines + text.substr(at);
 }
 
 }  // namespace
@@ -116,6 +129,7 @@ Json to_json(const DemoReport& report) {
       {"rounds", report.rounds},
       {"seconds", std::round(report.seconds * 10) / 10},
       {"mode", report.mode},
+      {"who_saw_what", who_saw_what(report)},
       {"method", report.method},
       {"rule", report.rule},
       {"slm_adapter", report.slm_adapter},
@@ -152,6 +166,7 @@ std::string to_terminal(const DemoReport& report) {
   text += fmt::format("{} rounds of {} with server rule {} in mode {}, {}, at most {} of memory\n",
                       report.rounds, report.method, report.rule, report.mode,
                       duration_text(report.seconds), bytes_text(report.memory_bytes_peak));
+  text += "\n" + wrapped(who_saw_what(report), 100) + "\n";
   text += "\nreport       " + report.report + "\nSLM adapter  " + report.slm_adapter +
           "\nLLM adapter  " + report.llm_adapter + "\n";
   return text;

@@ -40,6 +40,8 @@ struct DemoReport {
   std::uint64_t rounds = 0;
   double seconds = 0;
   std::string mode, method, rule;
+  std::uint32_t quorum = 0;  // masked: nodes without whom no sum can be opened
+  bool noise = false;
   std::string slm_adapter, llm_adapter, report;  // paths
   std::uint64_t memory_bytes_peak = 0;
   std::string command;  // that gives this again

@@ -3,6 +3,7 @@
 #include "cli/demo/plot.h"
 #include "cli/demo/report.h"
 #include "cli/demo/report_style.h"
+#include "cli/demo/who_saw_what.h"
 
 namespace freshet::demo {
 namespace {
@@ -110,14 +111,17 @@ std::string how_it_went(const DemoReport& report) {
       "<h2>What happened</h2>\n<p>Each node trained LoRA factors of the small model on its own "
       "folder, in a trainer process without "
       "sockets. The change became one vector in an agreed layout; the node clipped it, put it on a "
-      "grid of fixed point numbers, sealed "
-      "it to the coordinator, and waited until a cohort of ready nodes was formed. The coordinator "
-      "opened the updates of the cohort, "
-      "took their mean, applied the server rule <code>{}</code> and published the next version, {} "
+      "grid of fixed point numbers, and waited until a cohort of ready nodes was formed. {} The "
+      "coordinator took the "
+      "mean, applied the server rule <code>{}</code> and published the next version, {} "
       "times. Then the cloud model learned "
       "from the federated small model on public text that no node has, by distillation; training "
       "on that public text alone is the "
       "control.</p>\n",
+      report.mode == "masked"
+          ? "The nodes agreed on masks that cancel in the sum, sent their masked vectors, signed "
+            "who had sent one, and only then gave away what takes the masks off that one sum."
+          : "Each sealed its vector to the coordinator, which opened and added them.",
       escaped(report.rule), report.rounds);
 }
 
@@ -131,18 +135,13 @@ std::string what_was_seen(const DemoReport& report) {
         "run is {} bytes ({}).",
         report.wire.bytes, report.wire.frames, finding->bytes, escaped(finding->form));
   return fmt::format(
-      "<h2>What the coordinator could see</h2>\n<p>This campaign ran in the mode <code>{}</code>: "
-      "the coordinator opens each node's "
-      "update before it adds it. It never has the text or the losses, but a single update can tell "
-      "something about the text "
-      "it was trained on, so in this mode the coordinator must be trusted with that. It also sees "
-      "which nodes take part, when, and how "
-      "many bytes they send. {}</p>\n<p class=\"soft\">The figures of the small model come from "
+      "<h2>Who could see what</h2>\n<p>{}</p>\n<p>{}</p>\n<p class=\"soft\">The figures of the "
+      "small model come from "
       "the nodes' own files; the figures of "
       "the cloud model from an auditor in the demo, the only process that reads all folders. In a "
       "real fleet there is no such "
       "process.</p>\n",
-      escaped(report.mode), seen);
+      escaped(who_saw_what(report)), seen);
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include "base/json.h"
 #include "cli/demo/auditor.h"
 #include "cli/demo/campaign_progress.h"
+#include "cli/demo/enrolment.h"
+#include "cli/demo/find_model.h"
 #include "cli/demo/live_table.h"
 #include "cli/demo/node_files.h"
 #include "cli/demo/recordings.h"
@@ -26,23 +28,6 @@ constexpr std::string_view kAnyPort = "tcp://127.0.0.1:0";
 std::string trimmed(std::string text) {
   text.erase(text.find_last_not_of(" \n") + 1);
   return text;
-}
-
-// $FRESHET_MODELS, models/ of the source tree that the binary was built in, or of the place it was
-// installed to.
-Result<Path> find_model(const std::string& name) {
-  std::vector<Path> places;
-  if (const char* chosen = std::getenv("FRESHET_MODELS")) places.emplace_back(chosen);
-  places.push_back(binary_folder() / "../../../models");
-  places.push_back(binary_folder() / "../share/freshet/models");
-  for (const Path& place : places) {
-    std::error_code error;
-    if (std::filesystem::exists(place / name / "config.json", error))
-      return std::filesystem::weakly_canonical(place / name, error);
-  }
-  return fail(Code::kBadInput,
-              "no model " + name + " in " + places.back().lexically_normal().string() +
-                  " or the source tree; set FRESHET_MODELS to the folder that holds it");
 }
 
 // Where people look for it: a copy of `folder` right below `to`.
@@ -75,6 +60,7 @@ class Demo {
   };
 
   Result<void> make_text();
+  Result<void> make_coordinator();
   Result<void> make_identities();
   Result<void> start_coordinator();
   Result<void> start_nodes();
@@ -104,12 +90,15 @@ class Demo {
   Path public_text_, slm_, llm_;
   std::string coordinator_identity_, campaign_;
   std::unique_ptr<Tap> tap_;
+  std::optional<Enrolment> enrolment_;  // of a masked campaign
   Progress progress_;
   std::uint64_t shown_ = 0;  // versions that have a row
   std::string noted_phase_;
   int noted_restarts_ = 0;
   DemoReport report_;
 };
+
+constexpr std::size_t kMaskedNodesMin = 5;  // four honest ones, if one in three may not be
 
 Result<void> Demo::make_text() {
   TRY_ASSIGN(slm_, find_model("edge-slm"));
@@ -123,18 +112,42 @@ Result<void> Demo::make_text() {
                write_private_text(folder_, roots, options_.nodes, options_.settings.private_bytes));
   }
   for (NodeText& text : texts) nodes_.push_back({std::move(text), {}, {}});
+  if (options_.mode == Mode::kMasked && nodes_.size() < kMaskedNodesMin)
+    return fail(Code::kBadInput,
+                fmt::format("a masked campaign hides each update among those of others, and {} "
+                            "nodes are too few for that: use {} or more, or --mode "
+                            "trusted-coordinator, in which the coordinator opens every update",
+                            nodes_.size(), kMaskedNodesMin));
   TRY_ASSIGN(public_text_, write_public_text(folder_, roots, options_.settings.public_bytes));
   return {};
 }
 
-Result<void> Demo::make_identities() {
+// Masked campaigns take machines that an authority certified; else people exchange identities.
+Result<void> Demo::make_coordinator() {
+  if (options_.mode == Mode::kMasked) {
+    say("an authority of its own, which is not the coordinator, says who belongs to the fleet");
+    TRY_ASSIGN(Enrolment enrolment, Enrolment::open(stage_, folder_));
+    enrolment_.emplace(std::move(enrolment));
+    return enrolment_->coordinator();
+  }
   TRY_ASSIGN(coordinator_identity_,
              stage_.ask("coordinator-init", {"coordinator", "init", "--dir", "coordinator"}));
   coordinator_identity_ = trimmed(coordinator_identity_);
+  return {};
+}
+
+Result<void> Demo::make_identities() {
+  TRY(make_folders(folder_ / "nodes"));
+  if (enrolment_) {
+    std::vector<Enrolment::Machine> machines;
+    for (std::size_t i = 0; i < nodes_.size(); ++i)
+      machines.push_back({nodes_[i].text.name, tap_->endpoint(i)});
+    say(fmt::format("the coordinator and {} nodes join with a token each", nodes_.size()));
+    return enrolment_->nodes(machines);
+  }
   std::vector<std::vector<std::string>> questions;
   for (const Node& node : nodes_)
     questions.push_back({"node", "init", "--dir", "nodes/" + node.text.name});
-  TRY(make_folders(folder_ / "nodes"));
   TRY_ASSIGN(auto identities, stage_.ask_all("node-init", questions, 2));
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     nodes_[i].identity = trimmed(identities[i]);
@@ -167,39 +180,38 @@ Result<void> Demo::start_nodes() {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const Node& node = nodes_[i];
     TRY(make_folders(node.frames(folder_), 0700));
-    TRY(stage_.start(node_process(node),
-                     {"node",
-                      "run",
-                      "--dir",
-                      "nodes/" + node.text.name,
-                      "--data",
-                      node.text.folder,
-                      "--model",
-                      slm_,
-                      "--coordinator",
-                      tap_->endpoint(i),
-                      "--coordinator-id",
-                      coordinator_identity_,
-                      "--threads",
-                      "1",
-                      "--name",
-                      node.text.name,
-                      "--trust-coordinator",
-                      "--exit-when-finished",
-                      "--baseline",
-                      "--record",
-                      node.frames(folder_)},
-                     {.may_end = true}));
+    std::vector<std::string> words = {"node",
+                                      "run",
+                                      "--dir",
+                                      "nodes/" + node.text.name,
+                                      "--data",
+                                      node.text.folder,
+                                      "--model",
+                                      slm_,
+                                      "--threads",
+                                      "1",
+                                      "--name",
+                                      node.text.name,
+                                      "--exit-when-finished",
+                                      "--baseline",
+                                      "--record",
+                                      node.frames(folder_)};
+    if (!enrolment_)
+      words.insert(words.end(), {"--coordinator", tap_->endpoint(i), "--coordinator-id",
+                                 coordinator_identity_, "--trust-coordinator"});
+    TRY(stage_.start(node_process(node), std::move(words), {.may_end = true}));
   }
   return {};
 }
 
 Result<void> Demo::submit() {
-  CampaignChoices choices{options_.method, options_.rule, static_cast<std::uint32_t>(nodes_.size()),
-                          options_.seed,   slm_,          llm_,
-                          public_text_};
+  const auto count = static_cast<std::uint32_t>(nodes_.size());
+  CampaignChoices choices{options_.mode, options_.method, options_.rule, count, options_.seed, slm_,
+                          llm_,          public_text_};
   CampaignFile file = demo_campaign(options_.settings, choices);
   report_.mode = name_of(file.plan.mode);
+  report_.quorum = survivors_needed(file.plan, count);
+  report_.noise = file.plan.privacy.on;
   report_.method = name_of(file.plan.method);
   report_.rule = name_of(file.plan.rule);
   TRY(write_file_durably(folder_ / "campaign.toml", as_bytes(to_toml(file))));
@@ -281,7 +293,9 @@ void Demo::show_status() {
   if (progress_.phase == "gathering" || progress_.phase == "running" || progress_.phase == "queued")
     text = fmt::format("nodes train: {} of {} ready for round {}", progress_.nodes_ready,
                        nodes_.size(), progress_.version + 1);
-  if (progress_.phase == "collecting" || progress_.phase == "summing")
+  static constexpr std::string_view kOfARound[] = {"advertising", "sharing",   "collecting",
+                                                   "agreeing",    "unmasking", "summing"};
+  if (std::ranges::find(kOfARound, progress_.phase) != std::end(kOfARound))
     text = fmt::format("round {}: {}", progress_.version + 1, progress_.phase);
   if (progress_.phase == "adapting")
     text = fmt::format("cloud model: step {} of {}", progress_.adapt_step, progress_.adapt_total);
@@ -352,8 +366,10 @@ Result<DemoReport> Demo::run() {
   say(fmt::format(
       "{} nodes with private text, one coordinator; {} rounds of {} with server rule {}",
       nodes_.size(), options_.settings.rounds, name_of(options_.method), name_of(options_.rule)));
-  TRY(make_identities());
+  TRY(make_coordinator());
   TRY(start_coordinator());
+  TRY(make_identities());
+  stage_.measure_memory_from_now();  // the root key's passphrase took 256 MiB for a moment
   TRY(start_nodes());
   TRY(submit());
   TRY(watch());

@@ -18,6 +18,7 @@ struct DemoOptions {
   ServerRule rule = Sgd{};
   std::uint64_t seed = 1;
   Settings settings = kFull;
+  Mode mode = Mode::kMasked;
   bool keep = false;    // the recordings of the wire
   std::string command;  // that was typed
 };

@@ -58,6 +58,7 @@ class Stage {
     return verbs_.contains(name) && verbs_.at(name).running;
   }
   std::size_t memory_bytes_peak() const { return memory_peak_; }
+  void measure_memory_from_now() { memory_peak_ = 0; }
   void stop() { fleet_->stop(); }
 
  private:

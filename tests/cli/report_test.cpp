@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "cli/demo/plot.h"
+#include "cli/demo/who_saw_what.h"
 
 namespace freshet::demo {
 namespace {
@@ -45,6 +46,22 @@ TEST(DemoReport, JsonHasEveryDocumentedField) {
   EXPECT_EQ(json["wire"]["frames"], 42);
   EXPECT_EQ(json["wire"]["bytes"], 123456);
   EXPECT_EQ(json["wire"]["longest_private_match_bytes"], 7);
+}
+
+TEST(DemoReport, SaysInPlainWordsWhoCouldSeeWhat) {
+  DemoReport report = full_report();
+  const std::string trusted = who_saw_what(report);
+  EXPECT_NE(trusted.find("the coordinator opened each node's update"), std::string::npos);
+  report.mode = "masked";
+  report.quorum = 6;
+  const std::string masked = who_saw_what(report);
+  EXPECT_NE(masked.find("the sum of each round and no single update"), std::string::npos);
+  EXPECT_NE(masked.find("a quorum of 6 of"), std::string::npos);
+  EXPECT_NE(masked.find("A stranger on the wire"), std::string::npos);
+  EXPECT_NE(masked.find("The other nodes"), std::string::npos);
+  EXPECT_NE(to_html(report).find("Who could see what"), std::string::npos);
+  EXPECT_NE(to_terminal(report).find("no single update"), std::string::npos);
+  EXPECT_EQ(to_json(report)["who_saw_what"], masked);
 }
 
 TEST(DemoReport, MissingFiguresAreNullAndDashes) {

@@ -32,10 +32,14 @@ inline Event random_masked_event(const Campaign& c, Rng& rng, Instant now) {
     default: break;
   }
   if (rng.below(12) == 0) return Staged{node, round, now};
+  if (rng.below(30) == 0) return Ready{node, c.version, now};
+  if (open_round(c) == nullptr) return rng.below(3) == 0 ? Event(RoundOpened{now, rng.next_u64(), bytes_named("sid"), bytes_named("document")}) : Event(Ready{node, c.version, now});
+  if (std::holds_alternative<Summing>(c.phase) && rng.below(4) == 0) return Summed{round, {c.version.value + 1}, bytes_named("sum"), now};
+  if (rng.below(60) == 0) return DeadlinePassed{round, now};
   if (rng.below(4) == 0) return Uploaded{node, round, bytes_named(std::string(1, static_cast<char>('a' + node.value))), now};
   const auto* open = open_round(c);
   auto kind = static_cast<round::Document>(rng.below(round::kDocuments));
-  for (int i = 0; i < 4 && open != nullptr && !round::wants(*open, node, kind); ++i)
+  for (int i = 0; i < 6 && open != nullptr && !round::wants(*open, node, kind); ++i)
     kind = static_cast<round::Document>(rng.below(round::kDocuments));
   const std::string name = std::string(1, static_cast<char>('a' + node.value)) + (rng.below(40) == 0 ? "!" : "");
   return Said{node, round, kind, bytes_named(name), rng.below(4) == 0, now};

@@ -6,6 +6,7 @@
 #include "aggregation/pack.h"
 #include "base/rng.h"
 #include "crypto/digest.h"
+#include "protocol/codec.h"
 
 namespace freshet {
 namespace {
@@ -150,7 +151,10 @@ void MaskedFleet::restart() {
 }
 
 void MaskedFleet::send(NodeId to, CoordinatorMessage message) {
-  letters_.push_back({index_of(to), std::move(message)});
+  static const Identity coordinator = Identity::generate();
+  const Bytes frame = encode(message, {NodeId{0}, 1}, coordinator);
+  letters_.push_back(
+      {index_of(to), decode_from_coordinator(frame, coordinator.open.signing).value().message});
 }
 
 void MaskedFleet::act(const campaign::Effect& effect) {
@@ -158,8 +162,8 @@ void MaskedFleet::act(const campaign::Effect& effect) {
   if (const auto* phase = std::get_if<campaign::SendPhase>(&effect)) {
     if (open == nullptr) return;
     if (!std::holds_alternative<round::Advertising>(open->phase)) {
-      for (CoordinatorMessage& message : book->owed(*open, phase->node, Bytes{1, 2}).value())
-        send(phase->node, std::move(message));
+      auto owed = book->owed(*open, phase->node, Bytes{1, 2}).value();
+      for (CoordinatorMessage& message : owed) send(phase->node, std::move(message));
       return;
     }
     MaskedInvite invite{kCampaign, canonical_bytes(book->descriptor()), {}, 1'000, {}};
@@ -227,7 +231,10 @@ void MaskedFleet::upload(std::size_t from, const UploadChunk& chunk) {
 MaskedRoundHooks MaskedFleet::hooks_of(std::size_t index) {
   MaskedRoundHooks hooks;
   hooks.send = [this, index](const NodeMessage& message) -> Result<void> {
-    letters_.push_back({index, message});
+    const Identity& identity = nodes[index].identity;  // through the wire, as it travels
+    const Bytes frame = encode(message, {identity.open.id(), 1}, identity);
+    TRY_ASSIGN(auto decoded, decode_from_node(frame, identity.open.signing));
+    letters_.push_back({index, std::move(decoded.message)});
     return {};
   };
   hooks.record = [this, index](const SpentBase& spent) -> Result<void> {
