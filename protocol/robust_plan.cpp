@@ -18,6 +18,10 @@ Result<void> check_numbers(const auto&) { return {}; }
 
 Result<void> validate(const RobustPlan& robust, const CampaignPlan& plan) {
   TRY(within("[robust] margin", robust.margin, 0.0, 100.0));
+  if (!robust.public_text.empty())
+    return fail(Code::kBadInput,
+                "[robust] public_text: a coordinator does not hold versions back by it yet, only "
+                "`freshet simulate learning` does; leave it out");
   if (!needs_single_updates(robust.rule)) return {};
   const std::string_view name = name_of(robust.rule);
   if (plan.mode != Mode::kTrustedCoordinator)

@@ -12,7 +12,7 @@ namespace freshet {
 struct RobustPlan {
   RobustRule rule = Mean{};
   std::string public_text;  // folder; a version that reads its held-out part worse is not
-                            // published. Empty: no gate
+                            // published. Empty: no gate, and all that is taken so far
   double margin = 0.05;     // bits per byte that it may be worse
   bool operator==(const RobustPlan&) const = default;
 };

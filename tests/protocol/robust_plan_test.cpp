@@ -33,10 +33,10 @@ TEST(RobustPlan, IsReadAndWrittenBack) {
       {"rule = \"bulyan\"\nbyzantine = 3", Bulyan{3}},
       {"rule = \"geometric-median\"\npasses = 20\nfloor = 0.001", GeometricMedian{20, 0.001}}};
   for (const auto& [robust, rule] : cases) {
-    const auto file = parse_campaign_file(
-        toml_of("trusted-coordinator", robust + "\npublic_text = \"p\"\nmargin = 0.25"), "c.toml");
+    const auto file =
+        parse_campaign_file(toml_of("trusted-coordinator", robust + "\nmargin = 0.25"), "c.toml");
     ASSERT_TRUE(file) << robust << ": " << file.error().what;
-    EXPECT_EQ(file->robust, (RobustPlan{rule, "p", 0.25})) << robust;
+    EXPECT_EQ(file->robust, (RobustPlan{rule, "", 0.25})) << robust;
     const auto again = parse_campaign_file(to_toml(*file), "again");
     ASSERT_TRUE(again) << again.error().what;
     EXPECT_EQ(*again, *file);
@@ -66,6 +66,7 @@ TEST(RobustPlan, RefusesWhatARuleCannotDo) {
   EXPECT_SAYS(error("rule = \"geometric-median\"\npasses = 0"), "[robust] passes");
   EXPECT_SAYS(error("rule = \"geometric-median\"\nfloor = 0.0"), "[robust] floor");
   EXPECT_SAYS(error("margin = -1.0"), "[robust] margin");
+  EXPECT_SAYS(error("public_text = \"p\""), "[robust] public_text");
   CampaignPlan large;
   large.cohort_max = limits::kRobustUpdatesMax + 1;
   EXPECT_FALSE(validate(RobustPlan{Median{}, "", 0.05}, large));
