@@ -190,7 +190,7 @@ World World::make(const Path& folder, const FleetPlan& plan) {
   }
   if (plan.masked) {
     record.file.plan.mode = Mode::kMasked;
-    record.file.plan.masking.phase_ms = 3'000;
+    record.file.plan.masking.phase_ms = plan.phase_ms;
     world.enrol();
   }
   must(save(world.coordinator(), record));

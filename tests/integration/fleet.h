@@ -45,6 +45,7 @@ struct FleetPlan {
   int nodes = 4, rounds = 3;
   bool adapt = false;
   bool masked = false;
+  std::int64_t phase_ms = 3'000;  // of a masked round
   int survivors_min = 0;  // 0: all nodes
 };
 

@@ -54,6 +54,29 @@ TEST(MaskedCampaign, GoesOnWhenANodeIsKilledInAnyPhase) {
   }
 }
 
+// The coordinator dies in one phase after another. Before shares are dealt the round is done again;
+// later it goes on with the lists that it named before. Either way every vector is in one sum.
+TEST(MaskedCampaign, WhoseCoordinatorIsKilledAgainAndAgainPublishesTheSameAdapter) {
+  TempFolder folder;
+  const World world =
+      World::make(folder / "a", {.nodes = 8, .rounds = 3, .masked = true, .phase_ms = 30'000});
+  const World twin = world.copy_to(folder / "b");
+  const std::string undisturbed = run_undisturbed(world);
+  Child coordinator = twin.start_coordinator({.die_at = 44});
+  std::vector<Child> nodes = start_nodes(twin, coordinator.line());
+  for (int die_at : {31, 53, 61, 39, 25}) {
+    ASSERT_EQ(coordinator.wait(kLongMs), 128 + SIGKILL)
+        << "before the life that ends at " << die_at;
+    coordinator = twin.start_coordinator({.die_at = die_at});
+    ASSERT_NE(coordinator.line(), "");
+  }
+  ASSERT_EQ(coordinator.wait(kLongMs), 128 + SIGKILL);
+  coordinator = twin.start_coordinator();
+  ASSERT_NE(coordinator.line(), "");
+  wait_for_end(twin, nodes, coordinator);
+  EXPECT_EQ(twin.adapter_bytes("slm_adapter"), undisturbed);
+}
+
 // A node of another model, and one whose policy wants more, give nothing; and say why.
 TEST(MaskedCampaign, ANodeWhosePolicyWantsMoreGivesNothing) {
   TempFolder folder;
