@@ -131,13 +131,14 @@ TEST(TrainerMessages, LoadModelOfAGgufHasNoConfig) {
 
 TEST(TrainerMessages, FinetuneComesBackBitForBit) {
   Finetune request{RequestId{1}, Slot::kLlm, "a corpus", {}, odd_floats()};
-  request.plan = {{3, 0.1f, {"q_proj", "v_proj"}}, true, false, false, 11, 12, 13, 5e-3f, kHuge};
+  request.plan = {{3, 0.1f, {"q_proj", "v_proj"}}, true, false, true, 11, 12, 13, 5e-3f, kHuge};
   const auto read = passed_on_as<Finetune>(request);
   EXPECT_EQ(read.slot, Slot::kLlm);
   EXPECT_EQ(read.corpus, "a corpus");
   EXPECT_EQ(read.plan.adapter, request.plan.adapter);
   EXPECT_TRUE(read.plan.train_a);
   EXPECT_FALSE(read.plan.train_b);
+  EXPECT_TRUE(read.plan.train_core);
   EXPECT_EQ(read.plan.steps, 11);
   EXPECT_EQ(read.plan.batch, 12);
   EXPECT_EQ(read.plan.window, 13);
