@@ -90,6 +90,21 @@ TEST(Crash, AtAnyWriteLeavesATokenUsedOnceAndALostReplyHarmless) {
   }
 }
 
+Bytes certificate_of(std::uint64_t serial) {
+  const Identity party = Identity::generate(), issuer = Identity::generate();
+  return issue({.role = Role::kNode,
+                .serial = serial,
+                .device = party.open.id(),
+                .keys = party.open,
+                .not_before_s = kStart,
+                .not_after_s = kStart + kDay,
+                .enrolled_s = kStart,
+                .epoch = 1,
+                .capabilities = kMayContribute,
+                .issuer = issuer.open.signing},
+               issuer);
+}
+
 TEST(Crash, OfAJournalThatDoesNotFitIsSaid) {
   const auto open = [](const std::vector<Record>& records) {
     MemoryJournal journal;
@@ -104,6 +119,11 @@ TEST(Crash, OfAJournalThatDoesNotFitIsSaid) {
   EXPECT_FALSE(open({founded, Held{}}));
   EXPECT_FALSE(open({founded, Invited{}, Invited{}}));
   EXPECT_FALSE(open({founded, ListHead{5, 0, 1}, ListHead{5, 0, 1}}));
+  const Invited invited{Digest{1}, Role::kNode, "", kStart, false};
+  const Enrolled first{Digest{1}, certificate_of(1)}, second{Digest{1}, certificate_of(2)};
+  EXPECT_TRUE(open({founded, invited, first}));
+  EXPECT_FALSE(open({founded, invited, first, second})) << "one token, two parties";
+  EXPECT_FALSE(open({founded, first}));
   MemoryJournal garbage;
   ASSERT_TRUE(garbage.append(Bytes{99}));
   const auto opened = Office::open(garbage, {Identity::generate(), Secret::random(32)}, {});
