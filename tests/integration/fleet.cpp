@@ -191,6 +191,10 @@ World World::make(const Path& folder, const FleetPlan& plan) {
   if (plan.masked) {
     record.file.plan.mode = Mode::kMasked;
     record.file.plan.masking.phase_ms = plan.phase_ms;
+    PrivacyPlan& privacy = record.file.plan.privacy;
+    privacy.on = plan.noise_multiplier > 0;
+    privacy.noise_multiplier = plan.noise_multiplier;
+    if (privacy.on) privacy.epsilon = 1e6;  // so little noise costs as much
     world.enrol();
   }
   must(save(world.coordinator(), record));

@@ -46,7 +46,8 @@ struct FleetPlan {
   bool adapt = false;
   bool masked = false;
   std::int64_t phase_ms = 3'000;  // of a masked round
-  int survivors_min = 0;  // 0: all nodes
+  double noise_multiplier = 0;    // 0: no privacy
+  int survivors_min = 0;          // 0: all nodes
 };
 
 // What happens to a coordinator's journal.

@@ -2,7 +2,9 @@
 #include <signal.h>
 
 #include "base/json.h"
+#include "coordinator/campaign_store.h"
 #include "coordinator/operator_client.h"
+#include "coordinator/privacy_ledger.h"
 #include "crypto/key_file.h"
 #include "edge_node/payload.h"
 #include "tests/integration/campaigns.h"
@@ -75,6 +77,31 @@ TEST(MaskedCampaign, WhoseCoordinatorIsKilledAgainAndAgainPublishesTheSameAdapte
   ASSERT_NE(coordinator.line(), "");
   wait_for_end(twin, nodes, coordinator);
   EXPECT_EQ(twin.adapter_bytes("slm_adapter"), undisturbed);
+}
+
+// I7: what a receipt says was spent is in the ledger, which is charged before a sum is opened.
+TEST(MaskedCampaign, ChargesItsLedgerForEveryRoundThatItOpens) {
+  TempFolder folder;
+  const World world = World::make(
+      folder.path(), {.nodes = 8, .rounds = 2, .masked = true, .noise_multiplier = 0.5});
+  EXPECT_NE(run_undisturbed(world), "");
+  const CampaignRecord record = load_campaigns(world.coordinator()).value().at(0);
+  const Path campaign = campaign_folder(world.coordinator(), record.id);
+  const PrivacyPlan& privacy = record.file.plan.privacy;
+  const auto ledger =
+      PrivacyLedger::open(campaign / "privacy.ledger", {privacy.epsilon, privacy.delta});
+  ASSERT_TRUE(ledger) << ledger.error().what;
+  ASSERT_EQ(ledger->ledger().charges().size(), 2u);
+  EXPECT_EQ(ledger->ledger().charges()[1].survivors, 8u);
+  std::string receipts = read_file(campaign / "receipts.jsonl", 1 << 16).value();
+  std::vector<double> spent;
+  for (std::size_t end; (end = receipts.find('\n')) != std::string::npos;
+       receipts.erase(0, end + 1))
+    spent.push_back(parse_json(receipts.substr(0, end), "receipts").value()["epsilon"]);
+  ASSERT_EQ(spent.size(), 2u);
+  EXPECT_LT(0, spent[0]);
+  EXPECT_LT(spent[0], spent[1]);
+  EXPECT_DOUBLE_EQ(spent[1], ledger->ledger().spent().epsilon);
 }
 
 // A node of another model, and one whose policy wants more, give nothing; and say why.
