@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 FUZZ_SECONDS ?= 60
 RUNS ?= 3
 
-.PHONY: help deps build demo test test-release test-dev bench-campaign bench-poison bench-privacy bench-trainer profile-trainer interop fuzz format tidy clean
+.PHONY: help deps build demo test test-release test-dev bench-campaign bench-poison bench-privacy bench-secagg bench-trainer profile-trainer interop fuzz format tidy clean
 
 help:
 	@echo 'make demo            install what is missing, build, run the demo (DEMO_ARGS="--quick")'
@@ -17,6 +17,7 @@ help:
 	@echo 'make bench-poison    what poisoned nodes reach against each robust rule; build/bench/poison.json'
 	@echo 'make bench-privacy   quality under differential privacy over epsilon, 1,000 simulated nodes; build/bench/privacy.json'
 	@echo 'make bench-trainer   training, generation and tokenizers against transformers, peft and tokenizers'
+	@echo 'make bench-secagg    secure aggregation: time, bytes and memory beside published figures; build/bench/secagg.json'
 	@echo 'make profile-trainer where time and memory of a training step go; build/bench/profile-trainer.json'
 	@echo 'make interop         the same numbers as transformers, peft, tokenizers and gguf; installs them under build/'
 	@echo 'make fuzz            every fuzz target under libFuzzer, FUZZ_SECONDS=60 each'
@@ -67,6 +68,11 @@ bench-trainer: build
 	@deploy/interop_env.sh
 	@if [ -x build/interop-venv/bin/python ]; then build/interop-venv/bin/python tests/bench/trainer.py --runs $(RUNS); \
 	else python3 tests/bench/trainer.py --runs $(RUNS); fi
+
+bench-secagg: build
+	@cmake --build build/release --target bench_secagg >/dev/null
+	@mkdir -p build/bench
+	@build/release/bin/bench_secagg --runs $(RUNS) --folder build/bench --json build/bench/secagg.json
 
 profile-trainer: build
 	@cmake --build build/release --target bench_profile_trainer >/dev/null

@@ -19,6 +19,7 @@ constexpr std::uint64_t kCoordinatorStream = 3;
 CoordinatorProcess::CoordinatorProcess(Stage stage, const campaign::Campaign& initial,
                                        const std::vector<float>& adapter)
     : stage_(stage), rng_(stage.world.seed, kCoordinatorStream), state_(initial) {
+  if (stage.members != nullptr) desk_.emplace(stage.world);
   versions_[initial.adapter] = Version{floats_to_bytes(adapter), {}};
   CHECK(journal_.write_snapshot(campaign::encode(state_)));
   plan_crash();
@@ -36,13 +37,14 @@ void CoordinatorProcess::receive(std::size_t from, const NodeMessage& message) {
 }
 
 void CoordinatorProcess::on(std::size_t from, const Hello&) {
-  feed(campaign::Hello{id_of(from), stage_.timeline.now()});
+  feed(campaign::Hello{id_of(stage_.world, from), stage_.timeline.now()});
 }
 void CoordinatorProcess::on(std::size_t from, const Heartbeat& message) {
-  feed(campaign::Heartbeat{id_of(from), message.base, message.activity, stage_.timeline.now()});
+  feed(campaign::Heartbeat{id_of(stage_.world, from), message.base, message.activity,
+                           stage_.timeline.now()});
 }
 void CoordinatorProcess::on(std::size_t from, const Ready& message) {
-  feed(campaign::Ready{id_of(from), message.base, stage_.timeline.now()});
+  feed(campaign::Ready{id_of(stage_.world, from), message.base, stage_.timeline.now()});
 }
 void CoordinatorProcess::on(std::size_t from, const Fetch& message) {
   auto version = versions_.find(message.blob);
@@ -59,12 +61,17 @@ void CoordinatorProcess::on(std::size_t from, const Fetch& message) {
 // answers.
 void CoordinatorProcess::on(std::size_t from, const UploadChunk& message) {
   const round::Round* open = campaign::open_round(state_);
-  const round::Member* member =
-      open != nullptr && open->plan.id == message.round ? round::find(*open, id_of(from)) : nullptr;
-  const bool wanted = member != nullptr && !member->upload &&
-                      std::holds_alternative<campaign::Collecting>(state_.phase);
+  const round::Member* member = open != nullptr && open->plan.id == message.round
+                                    ? round::find(*open, id_of(stage_.world, from))
+                                    : nullptr;
+  bool wanted = member != nullptr && !member->upload &&
+                std::holds_alternative<campaign::Collecting>(state_.phase);
+  if (wanted && desk_)
+    wanted = std::holds_alternative<round::Collecting>(open->phase) &&
+             member->document(round::Document::kShares).has_value();
   if (wanted) return stage_chunk(from, message);
-  feed(campaign::Uploaded{id_of(from), message.round, message.blob, stage_.timeline.now()});
+  feed(campaign::Uploaded{id_of(stage_.world, from), message.round, message.blob,
+                          stage_.timeline.now()});
 }
 
 void CoordinatorProcess::stage_chunk(std::size_t from, const UploadChunk& message) {
@@ -80,14 +87,24 @@ void CoordinatorProcess::stage_chunk(std::size_t from, const UploadChunk& messag
   if (digest_of(bytes) != message.blob)
     return stage_.network.send_to_node(
         from, Refused{Code::kBadInput, "the bytes are not those of the digest"});
+  const Instant now = stage_.timeline.now();
+  if (const auto good = desk_ ? desk_->check_frame({from, state_, now}, bytes) : Result<void>();
+      !good) {
+    stage_.network.send_to_node(from, Refused{Code::kBadInput, good.error().what});
+    return feed(campaign::Left{id_of(stage_.world, from), message.round, now});
+  }
   uploads_[message.blob] = std::move(bytes);
-  feed(campaign::Uploaded{id_of(from), message.round, message.blob, stage_.timeline.now()});
+  feed(campaign::Uploaded{id_of(stage_.world, from), message.round, message.blob,
+                          stage_.timeline.now()});
 }
 
 void CoordinatorProcess::tick() {
   if (!up_) return;
-  for (campaign::Event& event : campaign::due(state_, stage_.timeline.now(), rng_.next_u64()))
+  for (campaign::Event& event : campaign::due(state_, stage_.timeline.now(), rng_.next_u64())) {
+    if (auto* opened = std::get_if<campaign::RoundOpened>(&event); opened != nullptr && desk_)
+      event = desk_->open(state_, *opened);
     feed(std::move(event));
+  }
   if (up_) stage_.invariants.time_passed(state_, stage_.timeline.now());
 }
 
@@ -120,6 +137,11 @@ void CoordinatorProcess::feed_one(const campaign::Event& event) {
     }
   }
   stage_.invariants.after_event(journal_, state_, stage_.timeline.now());
+  if (desk_) {
+    if (auto first = desk_->settle(state_, stage_.timeline.now()))
+      pending_.push_front(std::move(*first));
+    stage_.promises->holds(desk_->documents(), state_);
+  }
   act_all(step.effects);
 }
 
@@ -132,7 +154,7 @@ void CoordinatorProcess::act_all(const std::vector<campaign::Effect>& effects) {
 }
 
 void CoordinatorProcess::announce(NodeId node) {
-  stage_.network.send_to_node(index_of(node),
+  stage_.network.send_to_node(index_of(stage_.world, node),
                               Announce{kCampaign, stage_.world.plan, state_.version, state_.adapter,
                                        versions_.at(state_.adapter).adapter.size(), Digest{}});
 }
@@ -144,23 +166,30 @@ void CoordinatorProcess::act(const campaign::Effect& effect) {
   } else if (const auto* invite = std::get_if<campaign::SendInvite>(&effect)) {
     SealingPublic seal_to;
     if (stage_.wire != nullptr) seal_to = stage_.wire->coordinator().open.sealing;
-    network.send_to_node(index_of(invite->node),
+    network.send_to_node(index_of(stage_.world, invite->node),
                          Invite{kCampaign, invite->round, invite->base, invite->cohort,
                                 invite->remaining_ms, seal_to});
   } else if (const auto* accepted = std::get_if<campaign::SendAccepted>(&effect)) {
     auto bytes = uploads_.find(accepted->upload);
     if (bytes == uploads_.end())
       return stage_.invariants.violated("an upload is accepted that is not stored");
-    network.send_to_node(index_of(accepted->node),
+    network.send_to_node(index_of(stage_.world, accepted->node),
                          ChunkAck{accepted->round, accepted->upload, bytes->second.size()});
   } else if (const auto* receipt = std::get_if<campaign::SendReceipt>(&effect)) {
-    for (NodeId node : receipt->to)
-      network.send_to_node(index_of(node), Receipt{kCampaign, receipt->round, receipt->published,
-                                                   receipt->version, receipt->survivors});
+    const Receipt message = desk_
+                                ? desk_->receipt(*receipt, kCampaign)
+                                : Receipt{kCampaign,        receipt->round,     receipt->published,
+                                          receipt->version, receipt->survivors, {}};
+    for (NodeId node : receipt->to) network.send_to_node(index_of(stage_.world, node), message);
+  } else if (const auto* phase = std::get_if<campaign::SendPhase>(&effect)) {
+    for (CoordinatorMessage& message : desk_->owed(state_, phase->node, stage_.timeline.now()))
+      network.send_to_node(index_of(stage_.world, phase->node), std::move(message));
   } else if (const auto* finished = std::get_if<campaign::SendFinished>(&effect)) {
-    network.send_to_node(index_of(finished->node), freshet::Finished{kCampaign, finished->version});
+    network.send_to_node(index_of(stage_.world, finished->node),
+                         freshet::Finished{kCampaign, finished->version});
   } else if (const auto* refused = std::get_if<campaign::SendRefused>(&effect)) {
-    network.send_to_node(index_of(refused->node), Refused{refused->code, refused->why});
+    network.send_to_node(index_of(stage_.world, refused->node),
+                         Refused{refused->code, refused->why});
   } else if (const auto* sum = std::get_if<campaign::AddAndStep>(&effect)) {
     const std::uint64_t life = life_;
     stage_.timeline.after(stage_.world.summing_ms, [this, life, work = *sum] {
@@ -178,7 +207,7 @@ Result<QuantizedUpdate> CoordinatorProcess::open(const round::Survivor& survivor
   auto bytes = uploads_.find(survivor.upload);
   if (bytes == uploads_.end()) return fail(Code::kCorrupt, "an accepted upload is gone");
   if (stage_.wire == nullptr)
-    return open_upload_bytes(bytes->second, round, index_of(survivor.node));
+    return open_upload_bytes(bytes->second, round, index_of(stage_.world, survivor.node));
   return open_update(bytes->second, stage_.world.plan.grid, stage_.world.entries,
                      stage_.wire->coordinator(),
                      UpdateContext{kCampaign, round, survivor.node, Digest{}});
@@ -189,6 +218,7 @@ void CoordinatorProcess::add_and_step(const campaign::AddAndStep& work) {
   if (round == nullptr || round->plan.id != work.round ||
       round::survivors(*round) != work.survivors)
     return;
+  if (desk_) return add_masked(work, *round);
   QuantizedSum sum;
   std::vector<NodeId> spoiled;
   for (const round::Survivor& survivor : work.survivors) {
@@ -200,6 +230,18 @@ void CoordinatorProcess::add_and_step(const campaign::AddAndStep& work) {
   }
   if (!spoiled.empty())
     return feed(campaign::Spoiled{work.round, std::move(spoiled), stage_.timeline.now()});
+  publish(work, sum);
+}
+
+void CoordinatorProcess::add_masked(const campaign::AddAndStep& work, const round::Round& round) {
+  stage_.promises->opens(round);
+  auto sum = desk_->sum(round, uploads_);
+  if (!sum && sum.error().code == Code::kUnavailable) return;
+  if (!sum) return stage_.invariants.violated("I1: a sum does not open: " + sum.error().what);
+  publish(work, *sum);
+}
+
+void CoordinatorProcess::publish(const campaign::AddAndStep& work, const QuantizedSum& sum) {
   auto mean = dequantize_mean(sum, stage_.world.plan.grid);
   CHECK(mean, "{}", mean.error().what);
   const Version& base = versions_.at(state_.adapter);
@@ -210,7 +252,10 @@ void CoordinatorProcess::add_and_step(const campaign::AddAndStep& work) {
   const Digest digest = digest_of(version.adapter);
   stage_.invariants.blob_made(digest, version.adapter);
   versions_[digest] = std::move(version);
-  feed(campaign::Summed{work.round, VersionId{work.base.value + 1}, digest, stage_.timeline.now()});
+  const Digest of_sum =
+      digest_of("freshet/sum/v1", as_bytes(std::span<const std::uint32_t>(sum.words)));
+  feed(campaign::Summed{work.round, VersionId{work.base.value + 1}, digest, stage_.timeline.now(),
+                        of_sum});
 }
 
 // ---- dying and coming back
@@ -233,6 +278,7 @@ void CoordinatorProcess::die() {
   ++life_;
   const CrashPlan crash = stage_.world.crashes[crashes_++];
   journal_.crash();
+  if (desk_) desk_->forget();
   if (happens(rng_, 0.5)) staged_.clear();
   stage_.timeline.after(crash.down_ms, [this] { recover(); });
 }

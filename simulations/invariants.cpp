@@ -16,11 +16,13 @@ namespace {
 constexpr std::int64_t kSummingMsMax =
     60'000;  // slack for adding, and adding again without spoiled updates
 
+constexpr std::int64_t kMaskedPhases = 7;
+
 }  // namespace
 
 Invariants::Invariants(const World& world, const Machines& machines,
                        const campaign::Campaign& initial, const std::vector<float>& adapter)
-    : world_(world), machines_(machines), shadow_(initial), adapter_(adapter) {}
+    : world_(world), machines_(machines), promises_(world), shadow_(initial), adapter_(adapter) {}
 
 void Invariants::violated(std::string what) {
   if (!violation_) violation_ = std::move(what);
@@ -49,10 +51,15 @@ void Invariants::read(Journal& journal, Instant now) {
         if (campaign::encode(event) != to_bytes(entry))
           violated("a journal entry has a second form");
         collecting_ = std::holds_alternative<campaign::Collecting>(shadow_.phase);
-    campaign::Step step = machines_.campaign(std::move(shadow_), event);
+        std::optional<round::Round> opened;
+        if (std::holds_alternative<campaign::Summed>(event))
+          if (const round::Round* open = campaign::open_round(shadow_)) opened = *open;
+        campaign::Step step = machines_.campaign(std::move(shadow_), event);
         shadow_ = std::move(step.next);
         if (!step.durable) violated("the journal holds an event that changes nothing");
         account(event);
+        promises_.read(event);
+        if (opened && opened->plan.masked) promises_.published(*opened);
         if (std::holds_alternative<campaign::Recovered>(event)) open_since_ = now;
         return {};
       });
@@ -85,7 +92,11 @@ void Invariants::account(const campaign::Event& event) {
   }
   if (const auto* uploaded = std::get_if<campaign::Uploaded>(&event)) {
     auto at = accounts_.find(uploaded->round);
-    if (collecting_ && at != accounts_.end() && at->second.cohort.contains(uploaded->node))
+    // A masked round takes vectors only of those who dealt shares.
+    const round::Member* member =
+        open != nullptr && open->plan.masked ? round::find(*open, uploaded->node) : nullptr;
+    const bool taken = member == nullptr ? !world_.rules.masked : member->upload.has_value();
+    if (taken && collecting_ && at != accounts_.end() && at->second.cohort.contains(uploaded->node))
       at->second.first_uploads.emplace(uploaded->node, uploaded->upload);
   } else if (const auto* spoiled = std::get_if<campaign::Spoiled>(&event)) {
     for (NodeId node : spoiled->nodes) accounts_[spoiled->round].first_uploads.erase(node);
@@ -236,7 +247,8 @@ void Invariants::time_passed(const campaign::Campaign& live, Instant now) {
   } else if (open->plan.id != open_) {
     open_ = open->plan.id;
     open_since_ = now;
-  } else if (now - open_since_ > world_.rules.round_ms + kSummingMsMax) {
+  } else if (now - open_since_ >
+             (world_.rules.masked ? kMaskedPhases : 1) * world_.rules.round_ms + kSummingMsMax) {
     violated(fmt::format("round {} does not end", open_.value));
   }
 }
@@ -250,7 +262,7 @@ void Invariants::ended(const campaign::Campaign& live, bool in_time) {
     violated(fmt::format("the campaign finished with version {} of {}", live.version.value,
                          world_.rules.rounds));
   for (const auto& [id, node] : live.nodes)
-    if (node.offences > 0 && world_.nodes[id.value - 1].lie == Lie::kNone)
+    if (node.offences > 0 && world_.nodes[index_of(world_, id)].lie == Lie::kNone)
       violated(fmt::format("honest node {} is charged with {} offences", id.value, node.offences));
 }
 

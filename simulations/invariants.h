@@ -10,6 +10,7 @@
 
 #include "aggregation/server_rule.h"
 #include "simulations/machines.h"
+#include "simulations/masked/promises.h"
 #include "simulations/world.h"
 #include "storage/journal.h"
 
@@ -24,6 +25,10 @@ class Invariants {
   void said_ready(NodeId node, VersionId base);
   // A node's session asked for these words to be sealed for a round, and they were, as `upload`.
   void sealed(NodeId node, VersionId base, RoundId round, const QuantizedUpdate& update, const Digest& upload);
+  // A liar's second vector for a round: if it counts, then as this.
+  void counts_as(NodeId node, RoundId round, QuantizedUpdate update, const Digest& upload) {
+    sealed_.emplace(upload, Sealed{node, round, std::move(update)});
+  }
 
   // ---- what the coordinator did
   // After every event and every write to the journal: reads what is new in it. `live` is the state that acts.
@@ -36,7 +41,10 @@ class Invariants {
   // ---- the end
   void ended(const campaign::Campaign& live, bool in_time);
   void violated(std::string what);  // keeps the first
-  const std::optional<std::string>& violation() const { return violation_; }
+  const std::optional<std::string>& violation() const {
+    return violation_ ? violation_ : promises_.violation();
+  }
+  Promises& promises() { return promises_; }
 
  private:
   struct Sealed {
@@ -61,6 +69,7 @@ class Invariants {
 
   const World& world_;
   const Machines& machines_;
+  Promises promises_;
   campaign::Campaign shadow_;
   bool collecting_ = false;  // before the entry that is being read
   std::uint64_t next_entry_ = 0;

@@ -17,6 +17,7 @@ struct Options {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
   sim::Size size;
+  std::uint32_t nodes_to = 0;  // 0: every seed has size.nodes
   bool json = false, wire = false;
 };
 
@@ -44,6 +45,8 @@ Json to_json(const Totals& totals, const Options& options) {
               {"nodes", options.size.nodes},
               {"rounds", options.size.rounds},
               {"wire", options.wire},
+              {"masked", options.size.masked},
+              {"entries", options.size.entries},
               {"campaigns_finished", totals.finished},
               {"campaigns_failed", totals.failed},
               {"rounds_attempted", totals.attempts},
@@ -56,7 +59,16 @@ Json to_json(const Totals& totals, const Options& options) {
               {"violation", nullptr}};
 }
 
-int report_violation(const sim::Outcome& outcome, const Options& options) {
+// Every number of nodes from the first to the last, one after the other.
+sim::Size size_of(const Options& options, std::uint64_t seed) {
+  sim::Size size = options.size;
+  if (options.nodes_to > size.nodes)
+    size.nodes +=
+        static_cast<std::uint32_t>((options.seed + seed) % (options.nodes_to - size.nodes + 1));
+  return size;
+}
+
+int report_violation(const sim::Outcome& outcome, const Options& options, std::size_t nodes) {
   if (options.json) {
     fmt::print("{}\n", to_text(Json{{"seed", outcome.seed},
                                     {"violation", *outcome.violation},
@@ -68,7 +80,8 @@ int report_violation(const sim::Outcome& outcome, const Options& options) {
              "freshet-sim: seed {} violates an invariant at event {} ({} ms, trace {:016x}): {}\n"
              "see it again with: freshet simulate protocol --seed {} --nodes {} --rounds {}{}\n",
              outcome.seed, outcome.events, outcome.simulated_ms, outcome.trace, *outcome.violation,
-             outcome.seed, options.size.nodes, options.size.rounds, options.wire ? " --wire" : "");
+             outcome.seed, nodes, options.size.rounds,
+             std::string(options.wire ? " --wire" : "") + (options.size.masked ? " --masked" : ""));
   return static_cast<int>(ExitCode::kBug);
 }
 
@@ -88,9 +101,9 @@ int run(const Options& options) {
   const auto begin = std::chrono::steady_clock::now();
   Totals totals;
   for (std::uint64_t i = 0; i < options.seeds; ++i) {
-    const sim::World world = sim::world_of(options.seed + i, options.size, options.wire);
+    const sim::World world = sim::world_of(options.seed + i, size_of(options, i), options.wire);
     const sim::Outcome outcome = sim::simulate(world);
-    if (outcome.violation) return report_violation(outcome, options);
+    if (outcome.violation) return report_violation(outcome, options, world.nodes.size());
     totals.add(outcome);
     if (options.seeds == 1 && !options.json && !outcome.why.empty())
       fmt::print("failed: {}\n", outcome.why);
@@ -119,6 +132,17 @@ int main_of(int argc, char** argv) {
   app.add_option("--nodes", options.size.nodes, "Nodes of each fleet")
       ->check(CLI::Range(1u, static_cast<unsigned>(limits::kCohortMax)))
       ->capture_default_str();
+  app.add_option("--nodes-to", options.nodes_to,
+                 "Give each seed another number of nodes, from --nodes to this");
+  app.add_flag("--masked", options.size.masked,
+               "Masked rounds, with the real keys, shares and signatures of every node");
+  app.add_option("--entries", options.size.entries, "Entries of each update")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000}))
+      ->capture_default_str();
+  app.add_option("--graph", options.size.calm,
+                 "One calm round of all nodes on a sparse or the complete graph: to measure it")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, sim::Calm>{
+          {"sparse", sim::Calm::kSparse}, {"complete", sim::Calm::kComplete}}));
   app.add_flag("--wire", options.wire,
                "Send every message through the real codec and seal every update (slower)");
   app.add_flag("--json", options.json, "Print one JSON object");

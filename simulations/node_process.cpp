@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "crypto/digest.h"
 #include "simulations/toy_training.h"
@@ -39,6 +40,9 @@ void NodeProcess::go_down(std::optional<Instant> until) {
   up_ = false;
   ++training_;
   adapter_.clear();
+  round_.reset();
+  admitted_.reset();
+  dies_ = false;
   if (!until) return;
   stage_.timeline.at(*until, [this] {
     const bool gone = stage_.timeline.now() >= traits_.vanishes;
@@ -61,7 +65,11 @@ void NodeProcess::come_up() {
 void NodeProcess::tick() {
   if (!up_) return;
   lie_now_and_then();
-  feed(session::Tick{stage_.timeline.now()});
+  const Instant now = stage_.timeline.now();
+  feed(session::Tick{now});
+  if (!round_ || !up_) return;
+  CHECK(round_->feed(exchange::Tick{now}, now));
+  after_round_event();
 }
 
 // ---- messages
@@ -87,6 +95,7 @@ void NodeProcess::on(const Invite& message) {
                         stage_.timeline.now()});
 }
 void NodeProcess::on(const ChunkAck& message) {
+  if (round_ && message.round == round_->exchange().terms.round) return to_round(message);
   feed(
       session::ChunkAcked{message.round, message.blob, message.next_offset, stage_.timeline.now()});
 }
@@ -102,6 +111,8 @@ void NodeProcess::on(const Chunk& message) {
 }
 void NodeProcess::on(const Receipt& message) {
   seen_round_ = std::max(seen_round_, message.round);
+  check_receipt(message);
+  if (!up_) return;
   feed(session::ReceiptArrived{message.campaign, message.round, message.published, message.version,
                                stage_.timeline.now()});
 }
@@ -132,7 +143,7 @@ void NodeProcess::feed(session::Event event) {
 
 void NodeProcess::send(NodeMessage message) {
   if (const auto* ready = std::get_if<Ready>(&message))
-    stage_.invariants.said_ready(id_of(index_), ready->base);
+    stage_.invariants.said_ready(id_of(stage_.world, index_), ready->base);
   stage_.network.send_to_coordinator(index_, std::move(message));
 }
 
@@ -176,7 +187,7 @@ Bytes NodeProcess::seal(const QuantizedUpdate& update, RoundId round) const {
   if (stage_.wire == nullptr || lies(Lie::kGarbageWords))
     return upload_bytes(round, index_, update);
   return seal_update(update, stage_.world.plan.grid, seal_to_,
-                     UpdateContext{kCampaign, round, id_of(index_), Digest{}})
+                     UpdateContext{kCampaign, round, id_of(stage_.world, index_), Digest{}})
       .bytes;
 }
 
@@ -185,8 +196,8 @@ void NodeProcess::act(const session::SealUpload& effect) {
     return stage_.invariants.violated("a session wants to send what its store does not hold");
   Bytes bytes = seal(stored_->update, effect.round);
   const session::Upload upload{effect.round, digest_of(bytes), bytes.size()};
-  stage_.invariants.sealed(id_of(index_), effect.contribution.base.version, effect.round,
-                           stored_->update, upload.blob);
+  stage_.invariants.sealed(id_of(stage_.world, index_), effect.contribution.base.version,
+                           effect.round, stored_->update, upload.blob);
   stored_upload_ = StoredUpload{upload, std::move(bytes)};
   feed(session::Sealed{upload, stage_.timeline.now()});
 }
@@ -197,11 +208,6 @@ void NodeProcess::act(const session::SendUpload& effect) {
         "a session wants to send an upload that its store does not hold");
   send_chunk(effect.round, effect.blob, stored_upload_->bytes, effect.offset);
 }
-
-void NodeProcess::act(const session::JoinExchange&) {
-  stage_.invariants.violated("a session joins a masked round that nobody invited it to");
-}
-void NodeProcess::act(const session::LeaveExchange&) {}
 
 void NodeProcess::send_chunk(RoundId round, const Digest& blob, const Bytes& bytes,
                              std::uint64_t offset) {
@@ -240,6 +246,7 @@ void NodeProcess::lie_now_and_then() {
     const Bytes bytes{9, static_cast<std::uint8_t>(rng_.next_u32())};
     send_chunk(RoundId{1 + rng_.below(stage_.world.rules.rounds + 1)}, digest_of(bytes), bytes, 0);
   }
+  if (lies(Lie::kReplaysRounds) && !said_.empty()) send(said_[rng_.below(said_.size())]);
   if (lies(Lie::kReplayer) && last_upload_) {
     const RoundId round = happens(rng_, 0.5) ? last_upload_->round : seen_round_;
     send_chunk(round, last_upload_->blob, last_bytes_,

@@ -5,6 +5,7 @@
 #include <deque>
 #include <optional>
 
+#include "edge_node/masked_round.h"
 #include "simulations/coordinator_process.h"
 
 namespace freshet::sim {
@@ -37,6 +38,12 @@ class NodeProcess {
   void on(const Receipt&);
   void on(const Finished&);
   void on(const Refused&);
+  void on(const MaskedInvite&);
+  void on(const RosterPage& message) { to_round(message); }
+  void on(const Forward& message) { to_round(message); }
+  void on(const freshet::Survivors& message) { to_round(message); }
+  void on(const Quorum& message) { to_round(message); }
+  void on(const AskAbort&);
 
   void feed(session::Event event);
   void act(const session::SendHello&);
@@ -56,6 +63,17 @@ class NodeProcess {
   void send(NodeMessage message);
   void send_chunk(RoundId round, const Digest& blob, const Bytes& bytes, std::uint64_t offset);
   void lie_now_and_then();
+
+  // of masked rounds: node_masked.cpp
+  template <class Message>
+  void to_round(const Message& message);
+  void after_round_event();
+  std::optional<Declined> declines(const Descriptor& descriptor, const MaskedInvite& invite) const;
+  MaskedRoundHooks hooks(const Descriptor& descriptor);
+  void say(NodeMessage message);
+  void say_falsely(NodeMessage message);
+  bool dies_before(const NodeMessage& message);
+  void check_receipt(const Receipt& receipt);
 
   void go_down(std::optional<Instant> until);
   void come_up();
@@ -77,6 +95,18 @@ class NodeProcess {
   RoundId seen_round_;
   std::uint64_t attempts_ = 0;    // at training, over all restarts
   std::uint64_t training_ = 0;    // what runs now; anything older is cancelled
+
+  struct Admitted {
+    Descriptor descriptor;
+    Digest sid{};
+  };
+  std::optional<SpentBase> spent_;  // durable
+  std::optional<Admitted> admitted_;
+  std::unique_ptr<MaskedRound> round_;
+  bool round_settled_ = false, round_published_ = false;
+  bool dies_ = false, died_ = false;  // at its traits' stop
+  std::optional<Forward> forwarded_;  // for lies
+  std::vector<NodeMessage> said_;
 };
 
 }  // namespace freshet::sim

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "crypto/digest.h"
+#include "crypto/remembered_signatures.h"
 #include "simulations/node_process.h"
 #include "simulations/toy_training.h"
 #include "simulations/wire.h"
@@ -26,7 +27,14 @@ class Simulation {
         wire_(world.wire ? std::make_unique<Wire>(world.nodes.size()) : nullptr),
         network_(world, timeline_, wire_.get()),
         invariants_(world, machines, initial_, adapter_),
-        stage_{world_, machines_, timeline_, network_, wire_.get(), invariants_},
+        stage_{world_,
+               machines_,
+               timeline_,
+               network_,
+               wire_.get(),
+               invariants_,
+               world.members.get(),
+               world.members ? &invariants_.promises() : nullptr},
         coordinator_(stage_, initial_, adapter_) {
     for (std::size_t i = 0; i < world.nodes.size(); ++i)
       nodes_.push_back(std::make_unique<NodeProcess>(stage_, i));
@@ -68,7 +76,7 @@ class Simulation {
       if (!nodes_[i]->up() || world_.nodes[i].lie != Lie::kNone) continue;
       if (done == nullptr || done->version != state.version)
         invariants_.violated(
-            fmt::format("node {} does not know that the campaign is over", id_of(i).value));
+            fmt::format("node {} does not know that the campaign is over", id_of(world_, i).value));
     }
   }
 
@@ -105,6 +113,7 @@ class Simulation {
 }  // namespace
 
 Outcome simulate(const World& world, const Machines& machines) {
+  const RememberSignatures remembered;
   return Simulation(world, machines).run();
 }
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+#include "simulations/masked/members.h"
+
 namespace freshet::sim {
 namespace {
 
@@ -71,6 +74,63 @@ CampaignPlan plan_of(const campaign::Rules& rules, Rng& rng) {
   return plan;
 }
 
+constexpr std::uint64_t kMaskedStream = 4;
+constexpr Lie kMaskedLies[] = {Lie::kWrongDigest,   Lie::kNotANumber,        Lie::kUnknownMessage,
+                               Lie::kWrongBase,     Lie::kOutsider,          Lie::kWrongShare,
+                               Lie::kBadBox,        Lie::kFalseComplaint,    Lie::kSecondVector,
+                               Lie::kReplaysRounds, Lie::kRevokedCertificate};
+
+// The same world with masked rounds: other lies, deaths in the middle of a round, and a cohort that
+// can hold enough honest nodes.
+void mask(World& world) {
+  Rng rng(world.seed, kMaskedStream);
+  campaign::Rules& rules = world.rules;
+  CampaignPlan& plan = world.plan;
+  const auto nodes = static_cast<std::uint32_t>(world.nodes.size());
+  plan.mode = Mode::kMasked;
+  plan.masking.honest_min = 1 + static_cast<std::uint32_t>(rng.below(3));
+  plan.masking.phase_ms = between(rng, 5'000, 20'000);
+  rules.cohort_min = plan.cohort_min = std::min(nodes, std::max(rules.cohort_min, 5u));
+  rules.cohort_max = plan.cohort_max = std::max(rules.cohort_max, rules.cohort_min);
+  rules.survivors_min = plan.survivors_min =
+      std::min(rules.survivors_min, rules.cohort_min / 2 + 1);
+  rules.masked = true;
+  rules.masking = plan.masking;
+  for (NodeTraits& node : world.nodes) {
+    if (node.lie != Lie::kNone) node.lie = kMaskedLies[rng.below(std::size(kMaskedLies))];
+    if (!happens(rng, 0.1)) continue;
+    node.stop = static_cast<Stop>(1 + rng.below(5));
+    node.stop_ms = between(rng, 100, 60'000);
+  }
+}
+
+void certify(World& world) {
+  std::vector<std::size_t> revoked;
+  for (std::size_t i = 0; i < world.nodes.size(); ++i)
+    if (world.nodes[i].lie == Lie::kRevokedCertificate) revoked.push_back(i);
+  auto members = std::make_shared<const Members>(world.nodes.size(), revoked);
+  for (std::size_t i = 0; i < world.nodes.size(); ++i)
+    world.ids.push_back(members->node(i).open.id());
+  world.members = std::move(members);
+}
+
+void calm_down(World& world, Calm calm) {
+  const auto nodes = static_cast<std::uint32_t>(world.nodes.size());
+  campaign::Rules& rules = world.rules;
+  CampaignPlan& plan = world.plan;
+  for (NodeTraits& node : world.nodes) node = NodeTraits{};
+  world.network = NetworkTraits{};
+  world.crashes.clear();
+  world.snapshot_every = 0;
+  rules.rounds = plan.rounds = 1;
+  rules.cohort_min = rules.cohort_max = plan.cohort_min = plan.cohort_max = nodes;
+  rules.survivors_min = plan.survivors_min = 1;
+  // Where more than half of the members may vanish, no sparse graph will do.
+  plan.masking.corrupt = {1, 10};
+  plan.masking.dropped = calm == Calm::kSparse ? Fraction{1, 10} : Fraction{9, 10};
+  rules.masking = plan.masking;
+}
+
 }  // namespace
 
 World world_of(std::uint64_t seed, Size size, bool wire) {
@@ -94,10 +154,27 @@ World world_of(std::uint64_t seed, Size size, bool wire) {
   world.crashes = crash_plans(rng, nodes);
   world.summing_ms = between(rng, 1, 3'000);
   if (happens(rng, 0.7)) world.snapshot_every = 1 + rng.below(nodes * 2);
-  const std::int64_t attempt_ms = rules.gather_ms + rules.ready_ms + rules.round_ms + 60'000;
+  world.entries = size.entries;
+  if (size.masked) mask(world);
+  if (size.calm != Calm::kNo) calm_down(world, size.calm);
+  if (size.masked) certify(world);
+  constexpr std::int64_t kMaskedPhases = 7;
+  const std::int64_t round_ms = size.masked ? kMaskedPhases * rules.round_ms : rules.round_ms;
+  const std::int64_t attempt_ms = rules.gather_ms + rules.ready_ms + round_ms + 60'000;
   world.end_ms =
       attempt_ms * static_cast<std::int64_t>(5 * rules.rounds + world.crashes.size() + 1);
   return world;
+}
+
+NodeId id_of(const World& world, std::size_t node) {
+  return world.ids.empty() ? NodeId{node + 1} : world.ids[node];
+}
+
+std::size_t index_of(const World& world, NodeId node) {
+  if (world.ids.empty()) return static_cast<std::size_t>(node.value - 1);
+  const auto at = std::lower_bound(world.ids.begin(), world.ids.end(), node);
+  CHECK(at != world.ids.end() && *at == node, "node {} is in no fleet", node.value);
+  return static_cast<std::size_t>(at - world.ids.begin());
 }
 
 }  // namespace freshet::sim

@@ -1,0 +1,248 @@
+// A simulated node in masked rounds: the node's own code for them, a record of spent bases that
+// survives restarts, and the lies.
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "crypto/digest.h"
+#include "simulations/node_process.h"
+#include "simulations/toy_training.h"
+
+namespace freshet::sim {
+namespace {
+
+constexpr std::size_t kSaidMax = 200;
+
+std::size_t kind_of(Stop stop) {  // of the message before which it dies
+  switch (stop) {
+    case Stop::kAdvert: return NodeMessage(Advertise{}).index();
+    case Stop::kShares: return NodeMessage(ShareBundle{}).index();
+    case Stop::kVector: return NodeMessage(UploadChunk{}).index();
+    case Stop::kAgreement: return NodeMessage(AgreeSurvivors{}).index();
+    case Stop::kReveal: return NodeMessage(Reveal{}).index();
+    case Stop::kNowhere: break;
+  }
+  return std::variant_npos;
+}
+
+}  // namespace
+
+// ---- invitations
+
+std::optional<Declined> NodeProcess::declines(const Descriptor& descriptor,
+                                              const MaskedInvite& invite) const {
+  const CampaignPlan& plan = stage_.world.plan;
+  const session::Base& base = stored_->contribution.base;
+  if (descriptor.supplied != supplied_digest(plan.model, base.adapter, base.version))
+    return Declined::kModel;
+  if (descriptor.honest_min < plan.masking.honest_min ||
+      !(descriptor.corrupt == plan.masking.corrupt))
+    return Declined::kPolicy;
+  const SpentBases::Asked asked{descriptor.base, base.adapter, descriptor.round,
+                                sid_of(descriptor)};
+  if (!SpentBases::admit(spent_, asked, invite.aborted)) return Declined::kSpent;
+  return std::nullopt;
+}
+
+void NodeProcess::on(const MaskedInvite& invite) {
+  const Instant now = stage_.timeline.now();
+  const auto descriptor = read_descriptor(invite.descriptor);
+  if (!descriptor || !verify(stage_.members->coordinator().open.signing, kDescriptorDomain,
+                             invite.descriptor, invite.signature))
+    return stage_.invariants.violated("I6: a descriptor that the coordinator did not sign");
+  const Digest sid = sid_of(*descriptor);
+  const session::MaskedInvited invited{descriptor->campaign, descriptor->round, descriptor->base,
+                                       sid, now};
+  seen_round_ = std::max(seen_round_, descriptor->round);
+  if (!stored_ || stored_->contribution.base.version != descriptor->base) return feed(invited);
+  if (round_ && round_->sid() == sid) {
+    if (round_->over() != nullptr) say(Decline{sid, Declined::kFailed});
+    return;
+  }
+  if (const auto why = declines(*descriptor, invite)) return say(Decline{sid, *why});
+  admitted_ = Admitted{*descriptor, sid};
+  feed(invited);
+}
+
+// ---- the round
+
+MaskedRoundHooks NodeProcess::hooks(const Descriptor& descriptor) {
+  MaskedRoundHooks hooks;
+  const Digest sid = sid_of(descriptor);
+  hooks.send = [this](const NodeMessage& message) -> Result<void> {
+    if (!dies_before(message)) {
+      if (round_ != nullptr) stage_.promises->sent(index_, message, round_->exchange());
+      say(message);
+    }
+    return {};
+  };
+  hooks.record = [this](const SpentBase& spent) -> Result<void> {
+    stage_.promises->recorded(index_, spent);
+    spent_ = spent;
+    return {};
+  };
+  hooks.charge = [this, sid]() -> Result<void> {
+    stage_.promises->charged(index_, sid);
+    return {};
+  };
+  hooks.contribution = [this]() -> Result<QuantizedUpdate> {
+    if (!stored_) return fail(Code::kCorrupt, "the contribution is gone");
+    return stored_->update;
+  };
+  hooks.trust = [this] { return stage_.members->trust(); };
+  hooks.fetch_trust = [this](const Digest&, std::uint64_t) {
+    stage_.invariants.violated("I9: a roster with a revocation list that nobody has");
+  };
+  hooks.wall_s = [] { return kNowS; };
+  hooks.made = [this, descriptor](ByteView frame, const QuantizedUpdate& unmasked) {
+    const Digest blob = digest_of(frame);
+    stage_.promises->frame_made(index_, descriptor, blob);
+    stage_.invariants.sealed(id_of(stage_.world, index_), descriptor.base, descriptor.round,
+                             unmasked, blob);
+  };
+  return hooks;
+}
+
+void NodeProcess::act(const session::JoinExchange& effect) {
+  const Instant now = stage_.timeline.now();
+  if (!admitted_ || admitted_->sid != effect.sid)
+    return feed(session::ExchangeEnded{effect.sid, false, now});
+  const Descriptor& d = admitted_->descriptor;
+  const CampaignPlan& plan = stage_.world.plan;
+  const session::Base& base = effect.contribution.base;
+  MaskedRoundPlan masked{d,
+                         supplied_digest(plan.model, base.adapter, base.version),
+                         base.adapter,
+                         {plan.masking.honest_min, plan.masking.corrupt},
+                         plan.masking.newcomers,
+                         0,
+                         stage_.members->certificate(index_)};
+  round_.reset();
+  round_settled_ = round_published_ = false;
+  auto joined = MaskedRound::join(stage_.members->node(index_), std::move(masked), hooks(d),
+                                  stage_.members->make_keys(), now);
+  CHECK(joined, "{}", joined.error().what);
+  round_ = std::move(*joined);
+  after_round_event();
+}
+
+void NodeProcess::act(const session::LeaveExchange& effect) {
+  if (!round_ || round_->sid() != effect.sid) return;
+  const Instant now = stage_.timeline.now();
+  CHECK(round_->feed(exchange::RoundEnded{now}, now));
+  after_round_event();
+}
+
+template <class Message>
+void NodeProcess::to_round(const Message& message) {
+  if constexpr (std::is_same_v<Message, Forward>) forwarded_ = message;
+  if (!round_) return;
+  CHECK(round_->take(message, stage_.timeline.now()));
+  after_round_event();
+}
+template void NodeProcess::to_round(const RosterPage&);
+template void NodeProcess::to_round(const Forward&);
+template void NodeProcess::to_round(const freshet::Survivors&);
+template void NodeProcess::to_round(const Quorum&);
+template void NodeProcess::to_round(const AskAbort&);
+template void NodeProcess::to_round(const ChunkAck&);
+
+void NodeProcess::after_round_event() {
+  if (dies_) return go_down(stage_.timeline.now() + traits_.stop_ms);
+  stage_.promises->left(round_->exchange(), round_->has_keys());
+  stage_.timeline.note(12, index_, round_->exchange().phase.index());
+  if (round_->over() == nullptr || round_settled_) return;
+  round_settled_ = true;
+  feed(session::ExchangeEnded{round_->sid(), round_published_, stage_.timeline.now()});
+}
+
+void NodeProcess::on(const AskAbort& ask) {
+  if (round_ && round_->sid() == ask.sid) return to_round(ask);
+  if (!spent_ || spent_->sid != ask.sid) return;
+  exchange::Exchange ended =
+      exchange::ended_by_restart({ask.sid, kCampaign, spent_->round, spent_->version, {}, 0},
+                                 spent_->choice, stage_.timeline.now());
+  auto abort = sign_recorded_abort(stage_.members->node(index_), *spent_,
+                                   [this](const SpentBase& spent) -> Result<void> {
+                                     stage_.promises->recorded(index_, spent);
+                                     spent_ = spent;
+                                     return {};
+                                   });
+  if (!abort) return;
+  stage_.promises->sent(index_, *abort, ended);
+  say(*abort);
+}
+
+void NodeProcess::check_receipt(const Receipt& receipt) {
+  if (!round_ || receipt.round != round_->exchange().terms.round) return;
+  if (receipt.published && round_->survivors() != nullptr) {
+    const bool ours = receipt.masked && receipt.masked->sid == round_->sid() &&
+                      receipt.masked->survivors == index_list_digest(*round_->survivors()) &&
+                      verify(stage_.members->coordinator().open.signing, kReceiptDomain,
+                             signed_receipt(receipt), receipt.masked->signature);
+    if (!ours)
+      stage_.invariants.violated("I1: a receipt over other survivors than a node agreed to");
+  }
+  round_published_ = receipt.published;
+  const Instant now = stage_.timeline.now();
+  CHECK(round_->feed(exchange::RoundEnded{now}, now));
+  after_round_event();
+}
+
+// ---- what leaves
+
+bool NodeProcess::dies_before(const NodeMessage& message) {
+  if (dies_) return true;
+  if (calm_ || died_ || traits_.stop == Stop::kNowhere || message.index() != kind_of(traits_.stop))
+    return false;
+  return dies_ = died_ = true;
+}
+
+void NodeProcess::say(NodeMessage message) {
+  if (lies(Lie::kReplaysRounds) && said_.size() < kSaidMax) said_.push_back(message);
+  if (calm_ || traits_.lie == Lie::kNone) return send(std::move(message));
+  say_falsely(std::move(message));
+}
+
+void NodeProcess::say_falsely(NodeMessage message) {
+  const Identity& self = stage_.members->node(index_);
+  if (auto* reveal = std::get_if<Reveal>(&message); reveal != nullptr && lies(Lie::kWrongShare)) {
+    reveal->shares[rng_.below(reveal->shares.size())].value[0] ^= 1;
+  } else if (auto* bundle = std::get_if<ShareBundle>(&message);
+             bundle != nullptr && lies(Lie::kBadBox)) {
+    SignedBox& box = bundle->boxes[rng_.below(bundle->boxes.size())];
+    box.box[rng_.below(box.box.size())] ^= 1;
+    const auto* shared = std::get_if<exchange::Shared>(&round_->exchange().phase);
+    const std::uint32_t own = shared != nullptr ? shared->roster.own : 0;
+    box.signature =
+        sign(self, kBoxDomain, signed_box({bundle->sid, bundle->roster, own, box.peer}, box.box));
+  } else if (auto* chunk = std::get_if<UploadChunk>(&message)) {
+    if (lies(Lie::kWrongDigest)) chunk->data[rng_.below(chunk->data.size())] ^= 1;
+    if (lies(Lie::kSecondVector) && forwarded_ && chunk->size == chunk->data.size()) {
+      UploadChunk second = *chunk;
+      second.data[kFrameSignatureBytes] ^= 1;
+      QuantizedUpdate other = stored_->update;
+      other.words[0] += second.data[kFrameSignatureBytes] & 1 ? 1u : ~0u;
+      const ByteView packed = ByteView(second.data).subspan(kFrameSignatureBytes);
+      const Signature signature =
+          sign(self, kMaskedDomain,
+               signed_masked(forwarded_->sid, index_list_digest(forwarded_->sharers),
+                             digest_of(packed)));
+      std::ranges::copy(signature, second.data.begin());
+      second.blob = digest_of(second.data);
+      stage_.invariants.counts_as(id_of(stage_.world, index_), chunk->round, std::move(other),
+                                  second.blob);
+      send(second);
+    }
+    if (lies(Lie::kFalseComplaint) && forwarded_ && !forwarded_->boxes.empty()) {
+      Complaint complaint{forwarded_->sid, forwarded_->boxes.front(), {}, {}};
+      complaint.signature =
+          sign(self, kComplaintDomain,
+               signed_complaint(complaint.sid, complaint.box, complaint.evidence));
+      send(complaint);
+    }
+  }
+  send(std::move(message));
+}
+
+}  // namespace freshet::sim
