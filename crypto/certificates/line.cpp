@@ -32,6 +32,8 @@ Result<Secret> from_line(std::string_view what, std::string_view prefix, std::st
   text.remove_prefix(prefix.size());
   if (text.size() > kLineBytesMax)
     return fail(Code::kBadInput, name + " is not as long as this; copy one line alone");
+  if (text.empty())
+    return fail(Code::kBadInput, name + " with nothing after its colon; copy the whole line");
   Secret bytes(text.size());
   std::size_t size = 0;
   if (sodium_base642bin(bytes.writable().data(), bytes.view().size(), text.data(), text.size(),

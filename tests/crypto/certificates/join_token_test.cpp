@@ -40,6 +40,7 @@ TEST(JoinToken, SaysWhatAPersonDidToTheLine) {
   const std::string line = text_of(sample());
   expect_error(join_token_from_text("freshet-id-1:00"), Code::kBadInput, "begins with");
   expect_error(join_token_from_text(""), Code::kBadInput, "begins with");
+  expect_error(join_token_from_text("freshet-join-1: "), Code::kBadInput, "nothing after");
   expect_error(join_token_from_text("freshet-join-1:AAAA"), Code::kBadInput, "cut off");
   expect_error(join_token_from_text(line + std::string(5000, 'A')), Code::kBadInput, "as long");
   std::string changed = line;
