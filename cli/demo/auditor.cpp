@@ -8,7 +8,7 @@
 namespace freshet::demo {
 namespace {
 
-constexpr std::size_t kTogether = 2;
+constexpr std::size_t kAuditorTogether = 2;
 
 std::vector<std::string> question(const AuditPlan& plan, const Path& folder, const Path& adapter) {
   std::vector<std::string> words = {"model",
@@ -40,7 +40,7 @@ Result<CloudFigures> audit_cloud_model(Stage& stage, const AuditPlan& plan) {
   const Path adapters[] = {{}, plan.public_only_adapter, plan.adapter};
   for (const Path& adapter : adapters)
     for (const Path& folder : plan.folders) questions.push_back(question(plan, folder, adapter));
-  TRY_ASSIGN(auto answers, stage.ask_all("auditor", questions, kTogether));
+  TRY_ASSIGN(auto answers, stage.ask_all("auditor", questions, kAuditorTogether));
   std::vector<Figure> means;
   for (std::size_t first = 0; first < answers.size(); first += plan.folders.size()) {
     std::vector<Figure> figures;

@@ -7,13 +7,8 @@
 namespace freshet::demo {
 namespace {
 
-constexpr int kStartMs = 20'000;
+constexpr int kAuthorityStartMs = 20'000;
 constexpr std::size_t kTogether = 2;
-
-std::string trimmed(std::string text) {
-  text.erase(text.find_last_not_of(" \n") + 1);
-  return text;
-}
 
 }  // namespace
 
@@ -28,7 +23,7 @@ Result<Enrolment> Enrolment::open(Stage& stage, const Path& folder) {
                   {}));
   const Path endpoint = folder / "authority" / "endpoint";
   std::string at;
-  TRY(stage.wait_until("the authority to listen", kStartMs, [&] {
+  TRY(stage.wait_until("the authority to listen", kAuthorityStartMs, [&] {
     auto text = read_file(endpoint, 1000);
     if (text && text->find('\n') != std::string::npos) at = trimmed(*text);
     return !at.empty();

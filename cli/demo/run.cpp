@@ -25,11 +25,6 @@ constexpr int kStartMs = 20'000, kNodeEndMs = 180'000, kRestarts = 3, kWatchTrie
               kRetryMs = 200;
 constexpr std::string_view kAnyPort = "tcp://127.0.0.1:0";
 
-std::string trimmed(std::string text) {
-  text.erase(text.find_last_not_of(" \n") + 1);
-  return text;
-}
-
 // Where people look for it: a copy of `folder` right below `to`.
 Result<std::string> copy_out(const Path& folder, const Path& to) {
   std::error_code error;

@@ -170,4 +170,9 @@ Result<void> Stage::follow(const std::string& name, std::vector<std::string> wor
   return wait_for_end(name);
 }
 
+std::string trimmed(std::string text) {
+  text.erase(text.find_last_not_of(" \n") + 1);
+  return text;
+}
+
 }  // namespace freshet::demo

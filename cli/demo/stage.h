@@ -91,4 +91,6 @@ class Stage {
   std::int64_t sampled_ms_ = 0;
 };
 
+std::string trimmed(std::string text);  // without what ends a line
+
 }  // namespace freshet::demo

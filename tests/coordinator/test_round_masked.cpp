@@ -7,7 +7,7 @@
 namespace freshet::round {
 namespace {
 
-Digest bytes(std::uint64_t name) {
+Digest blob(std::uint64_t name) {
   Digest digest{};
   digest[0] = static_cast<std::uint8_t>(name);
   return digest;
@@ -24,7 +24,7 @@ Round of_seven() {
   return begin(std::move(plan), Instant{100}, nodes);
 }
 
-std::vector<Effect> take(Round& round, const Event& event) {
+std::vector<Effect> effects_of(Round& round, const Event& event) {
   const Round before = round;
   Step stepped = step(round, event);
   EXPECT_EQ(stepped.accepted, stepped.next != before);
@@ -34,7 +34,7 @@ std::vector<Effect> take(Round& round, const Event& event) {
 }
 
 std::vector<Effect> say(Round& round, std::uint64_t node, Document kind, bool enough = false) {
-  return take(round, Said{{node}, kind, bytes(node), enough});
+  return effects_of(round, Said{{node}, kind, blob(node), enough});
 }
 
 // Every node from 1 to `last` does what the phase asks.
@@ -42,7 +42,8 @@ void all_say(Round& round, Document kind, std::uint64_t last = kNodes) {
   for (std::uint64_t node = 1; node <= last; ++node) say(round, node, kind);
 }
 void all_upload(Round& round, std::uint64_t last = kNodes) {
-  for (std::uint64_t node = 1; node <= last; ++node) take(round, Uploaded{{node}, bytes(node)});
+  for (std::uint64_t node = 1; node <= last; ++node)
+    effects_of(round, Uploaded{{node}, blob(node)});
 }
 
 template <class T>
@@ -103,7 +104,7 @@ TEST(MaskedRound, TakesTwoDropOutsInEveryPhaseAndNoMore) {
       if (phase == 0) all_say(round, Document::kAdvert, last);
       if (phase == 1) all_say(round, Document::kShares, last);
       if (phase == 2) all_upload(round, last);
-      take(round, DeadlinePassed{});
+      effects_of(round, DeadlinePassed{});
       const bool goes_on = phase == 0 ? last >= 4 : last >= kNeeded;
       if (goes_on) {
         EXPECT_FALSE(is_over(round) || in<Aborting>(round));
@@ -122,9 +123,9 @@ TEST(MaskedRound, TakesTwoDropOutsInEveryPhaseAndNoMore) {
 TEST(MaskedRound, ClosesAPhaseAsSoonAsNobodyIsWaitedFor) {
   Round round = in_phase(1);
   all_say(round, Document::kShares, 5);
-  take(round, Vanished{{6}});
+  effects_of(round, Vanished{{6}});
   EXPECT_TRUE(in<Sharing>(round));
-  take(round, Vanished{{7}});
+  effects_of(round, Vanished{{7}});
   EXPECT_TRUE(in<Collecting>(round));
   EXPECT_EQ(sharers(round), (Places{0, 1, 2, 3, 4}));
 }
@@ -132,7 +133,7 @@ TEST(MaskedRound, ClosesAPhaseAsSoonAsNobodyIsWaitedFor) {
 TEST(MaskedRound, LeavesOutOfTheRosterWhoLeftBeforeItIsClosed) {
   Round round = of_seven();
   say(round, 3, Document::kAdvert);
-  take(round, Vanished{{3}});
+  effects_of(round, Vanished{{3}});
   for (std::uint64_t node : {1, 2, 4, 5, 6, 7}) say(round, node, Document::kAdvert);
   EXPECT_TRUE(in<Sharing>(round));
   EXPECT_EQ(roster(round).size(), 6u);
@@ -144,10 +145,11 @@ TEST(MaskedRound, AnswersARepeatedMessageAndRefusesASecondOne) {
   Round round = in_phase(1);
   say(round, 1, Document::kShares);
   EXPECT_EQ(told(say(round, 1, Document::kShares)), std::vector<std::uint64_t>{1});
-  const std::vector<Effect> effects = take(round, Said{{1}, Document::kShares, bytes(99), false});
+  const std::vector<Effect> effects =
+      effects_of(round, Said{{1}, Document::kShares, blob(99), false});
   ASSERT_NE(refusal(effects), nullptr);
   EXPECT_TRUE(refusal(effects)->offence);
-  const std::vector<Effect> late = take(round, Said{{1}, Document::kAdvert, bytes(98), false});
+  const std::vector<Effect> late = effects_of(round, Said{{1}, Document::kAdvert, blob(98), false});
   EXPECT_TRUE(refusal(late) != nullptr && refusal(late)->offence);
 }
 
@@ -159,13 +161,13 @@ TEST(MaskedRound, RefusesWhatComesTooLateOrTooEarly) {
     EXPECT_EQ(refusal(effects)->code, Code::kExpired);
     EXPECT_FALSE(refusal(effects)->offence);
   }
-  const std::vector<Effect> early = take(round, Uploaded{{1}, bytes(1)});
+  const std::vector<Effect> early = effects_of(round, Uploaded{{1}, blob(1)});
   EXPECT_TRUE(refusal(early) != nullptr && refusal(early)->code == Code::kExpired);
   all_say(round, Document::kShares, 6);
-  take(round, DeadlinePassed{});
+  effects_of(round, DeadlinePassed{});
   const std::vector<Effect> late = say(round, 7, Document::kShares);
   EXPECT_TRUE(refusal(late) != nullptr && refusal(late)->code == Code::kExpired);
-  const std::vector<Effect> not_dealt = take(round, Uploaded{{7}, bytes(7)});
+  const std::vector<Effect> not_dealt = effects_of(round, Uploaded{{7}, blob(7)});
   EXPECT_TRUE(refusal(not_dealt) != nullptr && refusal(not_dealt)->code == Code::kExpired);
   const std::vector<Effect> stranger = say(round, 8, Document::kShares);
   EXPECT_TRUE(refusal(stranger) != nullptr && refusal(stranger)->offence);
@@ -174,7 +176,7 @@ TEST(MaskedRound, RefusesWhatComesTooLateOrTooEarly) {
 TEST(MaskedRound, IsGivenUpByAQuorumOfItsRoster) {
   Round round = in_phase(2);
   all_upload(round, 3);
-  EXPECT_EQ(told(take(round, DeadlinePassed{})).size(), kNodes);
+  EXPECT_EQ(told(effects_of(round, DeadlinePassed{})).size(), kNodes);
   ASSERT_TRUE(in<Aborting>(round));
   all_say(round, Document::kAbort, kNeeded - 1);
   EXPECT_TRUE(in<Aborting>(round));
@@ -185,9 +187,9 @@ TEST(MaskedRound, IsGivenUpByAQuorumOfItsRoster) {
 
 TEST(MaskedRound, SpendsTheBaseWhenTooFewSignThatItIsGivenUp) {
   Round round = in_phase(2);
-  take(round, DeadlinePassed{});
+  effects_of(round, DeadlinePassed{});
   all_say(round, Document::kAbort, kNeeded - 1);
-  take(round, DeadlinePassed{});
+  effects_of(round, DeadlinePassed{});
   ASSERT_TRUE(in<Aborted>(round));
   EXPECT_EQ(base_of(round), Base::kSpent);
 }
@@ -196,9 +198,9 @@ TEST(MaskedRound, SpendsTheBaseWhenTooFewSignThatItIsGivenUp) {
 TEST(MaskedRound, SpendsTheBaseAtOnceWhenTooManySignedSurvivors) {
   Round round = in_phase(3);
   all_say(round, Document::kAgreement, 2);
-  take(round, DeadlinePassed{});
+  effects_of(round, DeadlinePassed{});
   ASSERT_TRUE(in<Aborting>(round));
-  const std::vector<Effect> both = take(round, Said{{1}, Document::kAbort, bytes(9), false});
+  const std::vector<Effect> both = effects_of(round, Said{{1}, Document::kAbort, blob(9), false});
   ASSERT_NE(refusal(both), nullptr);
   EXPECT_TRUE(refusal(both)->offence);
   say(round, 3, Document::kAgreement);  // was on its way
@@ -209,10 +211,10 @@ TEST(MaskedRound, SpendsTheBaseAtOnceWhenTooManySignedSurvivors) {
 TEST(MaskedRound, EndsAgreeingWhenTheQuorumCannotComeTogether) {
   Round round = in_phase(3);
   all_say(round, Document::kAgreement, 4);
-  take(round, Vanished{{5}});
-  take(round, Vanished{{6}});
+  effects_of(round, Vanished{{5}});
+  effects_of(round, Vanished{{6}});
   EXPECT_TRUE(in<Agreeing>(round));
-  take(round, Vanished{{7}});
+  effects_of(round, Vanished{{7}});
   EXPECT_TRUE(in<Aborting>(round) || in<Aborted>(round));
 }
 
@@ -225,8 +227,8 @@ TEST(MaskedRound, TellsASurvivorWhoSignsLateWhatFollows) {
 
 TEST(MaskedRound, AsksToGiveUpWhenAMemberLied) {
   Round round = in_phase(2);
-  take(round, Uploaded{{1}, bytes(1)});
-  const std::vector<Effect> effects = take(round, Complained{{2}, {6}});
+  effects_of(round, Uploaded{{1}, blob(1)});
+  const std::vector<Effect> effects = effects_of(round, Complained{{2}, {6}});
   ASSERT_FALSE(effects.empty());
   EXPECT_EQ(std::get<Evict>(effects[0]).node, NodeId{6});
   EXPECT_TRUE(in<Aborting>(round));
@@ -234,10 +236,10 @@ TEST(MaskedRound, AsksToGiveUpWhenAMemberLied) {
 
 TEST(MaskedRound, GoesOnWithoutAMemberWhoComplainedFalsely) {
   Round round = in_phase(2);
-  const std::vector<Effect> effects = take(round, Complained{{2}, {2}});
+  const std::vector<Effect> effects = effects_of(round, Complained{{2}, {2}});
   ASSERT_EQ(effects.size(), 1u);
   EXPECT_EQ(std::get<Evict>(effects[0]).node, NodeId{2});
-  for (std::uint64_t node : {1, 3, 4, 5, 6, 7}) take(round, Uploaded{{node}, bytes(node)});
+  for (std::uint64_t node : {1, 3, 4, 5, 6, 7}) effects_of(round, Uploaded{{node}, blob(node)});
   EXPECT_TRUE(in<Agreeing>(round));
   EXPECT_EQ(survivor_places(round), (Places{0, 2, 3, 4, 5, 6}));
 }
@@ -246,7 +248,7 @@ TEST(MaskedRound, IsDroppedByARestartOnlyBeforeSharesAreOut) {
   for (std::size_t phase = 0; phase < 5; ++phase) {
     Round round = in_phase(phase);
     const Round before = round;
-    take(round, Restarted{});
+    effects_of(round, Restarted{});
     if (phase < 2) {
       EXPECT_EQ(base_of(round), Base::kFree) << phase;
     } else {
@@ -259,7 +261,7 @@ TEST(MaskedRound, SpendsTheBaseWhenTheSumIsNone) {
   Round round = in_phase(4);
   say(round, 1, Document::kReveal, true);
   ASSERT_TRUE(in<Finished>(round));
-  const std::vector<Effect> effects = take(round, Ruined{"no sum", {{4}}});
+  const std::vector<Effect> effects = effects_of(round, Ruined{"no sum", {{4}}});
   ASSERT_EQ(effects.size(), 1u);
   EXPECT_EQ(std::get<Evict>(effects[0]).node, NodeId{4});
   EXPECT_EQ(base_of(round), Base::kSpent);
@@ -296,10 +298,10 @@ TEST(MaskedRound, KeepsItsPromisesOverRandomEvents) {
       const bool agreeing = in<Agreeing>(round) || in<Unmasking>(round);
       const bool collecting = in<Collecting>(round);
       switch (rng.below(40)) {
-        case 0: take(round, DeadlinePassed{}); break;
-        case 1: take(round, Vanished{node}); break;
-        case 2: take(round, Restarted{}); break;
-        case 3: take(round, Complained{node, {1 + rng.below(kNodes)}}); break;
+        case 0: effects_of(round, DeadlinePassed{}); break;
+        case 1: effects_of(round, Vanished{node}); break;
+        case 2: effects_of(round, Restarted{}); break;
+        case 3: effects_of(round, Complained{node, {1 + rng.below(kNodes)}}); break;
         case 4:
         case 5:
         case 6:
@@ -307,10 +309,10 @@ TEST(MaskedRound, KeepsItsPromisesOverRandomEvents) {
         case 8:
         case 9:
         case 10:
-        case 11: take(round, Uploaded{node, bytes(node.value)}); break;
+        case 11: effects_of(round, Uploaded{node, blob(node.value)}); break;
         default:
-          take(round, Said{node, static_cast<Document>(rng.below(kDocuments)), bytes(node.value),
-                           rng.below(4) == 0});
+          effects_of(round, Said{node, static_cast<Document>(rng.below(kDocuments)),
+                                 blob(node.value), rng.below(4) == 0});
       }
       if (agreeing || collecting) {
         EXPECT_EQ(sharers(round), sharers_before);

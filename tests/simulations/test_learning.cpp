@@ -10,7 +10,8 @@ namespace freshet {
 namespace {
 
 TEST(Speakers, AreThoseWhoSpeakByHowMuchTheySay) {
-  const auto speakers = split_speakers("ANN:\nOne.\n\nBOB:\nA longer line\nand another.\n\nstage direction\n\nANN:\nTwo.\n");
+  const auto speakers = split_speakers(
+      "ANN:\nOne.\n\nBOB:\nA longer line\nand another.\n\nstage direction\n\nANN:\nTwo.\n");
   ASSERT_EQ(speakers.size(), 2u);
   EXPECT_EQ(speakers[0].name, "BOB");
   EXPECT_EQ(speakers[0].utterances, std::vector<std::string>{"A longer line\nand another."});
@@ -19,7 +20,8 @@ TEST(Speakers, AreThoseWhoSpeakByHowMuchTheySay) {
   EXPECT_TRUE(split_speakers("no speaker here\n\n\n").empty());
 }
 
-// Every training step moves each trained value by what the node's text holds; the loss is the mean value of the adapter.
+// Every training step moves each trained value by what the node's text holds; the loss is the mean
+// value of the adapter.
 class ToyModel final : public LanguageModel {
  public:
   ToyModel() {
@@ -33,15 +35,18 @@ class ToyModel final : public LanguageModel {
   }
   const ModelConfig& config() const override { return config_; }
 
-  Result<Finetuned> finetune(const FinetunePlan& plan, const std::vector<float>& adapter, const Corpus& corpus) override {
+  Result<Finetuned> finetune(const FinetunePlan& plan, const std::vector<float>& adapter,
+                             const Corpus& corpus) override {
     TRY_ASSIGN(const Layout whole, adapter_layout(config_, plan.adapter));
     const Layout phase = phase_layout(whole, plan.train_a, plan.train_b);
     Finetuned tuned{adapter, 0, 0, 0};
-    scatter_add(whole, phase, std::vector<float>(phase.size, 0.001f * static_cast<float>(corpus.train.ids[0])), tuned.adapter);
+    scatter_add(whole, phase,
+                std::vector<float>(phase.size, 0.001f * static_cast<float>(corpus.train.ids[0])),
+                tuned.adapter);
     return tuned;
   }
-  Result<Evaluation> evaluate(const AdapterSpec&, const std::vector<float>& adapter, std::span<const TokenId>,
-                              std::uint64_t, int) override {
+  Result<Evaluation> evaluate(const AdapterSpec&, const std::vector<float>& adapter,
+                              std::span<const TokenId>, std::uint64_t, int) override {
     double sum = 0;
     for (float value : adapter) sum += value;
     return Evaluation{1, 1, adapter.empty() ? 0 : sum / static_cast<double>(adapter.size())};
@@ -62,12 +67,15 @@ FleetPlan toy_plan(Method method, std::uint32_t rounds) {
 
 std::vector<FleetNode> toy_nodes() {
   std::vector<FleetNode> nodes(3);
-  for (int i = 0; i < 3; ++i) nodes[static_cast<std::size_t>(i)] = {std::to_string(i), {{{10 * (i + 1)}, {}, {0}, 1}, {{1}, {}, {0}, 1}}};
+  for (int i = 0; i < 3; ++i)
+    nodes[static_cast<std::size_t>(i)] = {std::to_string(i),
+                                          {{{10 * (i + 1)}, {}, {0}, 1}, {{1}, {}, {0}, 1}}};
   return nodes;
 }
 
 double mean_of_first_adapter(const ToyModel& model, const FleetPlan& plan) {
-  const Layout whole = *adapter_layout(model.config(), {plan.campaign.lora.rank, plan.campaign.lora.alpha, {}});
+  const Layout whole =
+      *adapter_layout(model.config(), {plan.campaign.lora.rank, plan.campaign.lora.alpha, {}});
   double sum = 0;
   for (float value : initial_adapter(whole, plan.campaign.lora.seed)) sum += value;
   return sum / static_cast<double>(whole.size);
@@ -79,7 +87,8 @@ TEST(Fleet, EndsAtTheMeanOfWhatItsNodesLearned) {
   ASSERT_TRUE(scratch);
   const FleetPlan plan = toy_plan(Method::kFedit, 4);
   int rounds = 0;
-  const Result<FleetResult> result = run_fleet(model, toy_nodes(), plan, scratch->path(), [&](std::uint64_t) { ++rounds; });
+  const Result<FleetResult> result =
+      run_fleet(model, toy_nodes(), plan, scratch->path(), [&](std::uint64_t) { ++rounds; });
   ASSERT_TRUE(result) << result.error().what;
   EXPECT_EQ(rounds, 4);
   // Each round moves every value by the mean of 0.01, 0.02 and 0.03, to the resolution of the grid.
@@ -92,7 +101,8 @@ TEST(Fleet, TrainsHalfAsMuchWithOneFactorATime) {
   const Result<ScratchFolder> scratch = ScratchFolder::make();
   ASSERT_TRUE(scratch);
   const FleetPlan plan = toy_plan(Method::kRolora, 4);
-  const Result<FleetResult> result = run_fleet(model, toy_nodes(), plan, scratch->path(), [](std::uint64_t) {});
+  const Result<FleetResult> result =
+      run_fleet(model, toy_nodes(), plan, scratch->path(), [](std::uint64_t) {});
   ASSERT_TRUE(result) << result.error().what;
   const double moved = result->bpb_after * std::log(2.0) - mean_of_first_adapter(model, plan);
   EXPECT_NEAR(moved, 2 * 0.02, 1e-4);
@@ -104,23 +114,27 @@ TEST(Fleet, LeavesEveryNodeToItselfAtHome) {
   ASSERT_TRUE(scratch);
   FleetPlan plan = toy_plan(Method::kFedit, 4);
   plan.home_alone = true;
-  const Result<FleetResult> result = run_fleet(model, toy_nodes(), plan, scratch->path(), [](std::uint64_t) {});
+  const Result<FleetResult> result =
+      run_fleet(model, toy_nodes(), plan, scratch->path(), [](std::uint64_t) {});
   ASSERT_TRUE(result) << result.error().what;
   const double first = mean_of_first_adapter(model, plan);
   for (int i = 0; i < 3; ++i)
-    EXPECT_NEAR(result->node_after[static_cast<std::size_t>(i)] * std::log(2.0) - first, 4 * 0.01 * (i + 1), 1e-5);
+    EXPECT_NEAR(result->node_after[static_cast<std::size_t>(i)] * std::log(2.0) - first,
+                4 * 0.01 * (i + 1), 1e-5);
 }
 
 // Five nodes that move every value by 0.01 to 0.05 a round; the first of them is poisoned.
 struct PoisonedFleet {
   PoisonedFleet() : plan(toy_plan(Method::kFedit, 3)) {
-    for (int i = 0; i < 5; ++i) nodes.push_back({std::to_string(i), {{{10 * (i + 1)}, {}, {0}, 1}, {{1}, {}, {0}, 1}}});
+    for (int i = 0; i < 5; ++i)
+      nodes.push_back({std::to_string(i), {{{10 * (i + 1)}, {}, {0}, 1}, {{1}, {}, {0}, 1}}});
     plan.campaign.cohort_min = plan.campaign.cohort_max = plan.campaign.survivors_min = 5;
     plan.poison = {.attack = Attack::kSignFlip, .share = 0.2, .factor = 10};
   }
   FleetResult run() {
     const Result<ScratchFolder> scratch = ScratchFolder::make();
-    const Result<FleetResult> result = run_fleet(model, nodes, plan, scratch->path(), [](std::uint64_t) {});
+    const Result<FleetResult> result =
+        run_fleet(model, nodes, plan, scratch->path(), [](std::uint64_t) {});
     EXPECT_TRUE(result) << result.error().what;
     return result ? *result : FleetResult{};
   }
@@ -134,7 +148,8 @@ struct PoisonedFleet {
 
 TEST(PoisonedFleet, MovesTheMeanAndNotTheMedian) {
   PoisonedFleet fleet;
-  EXPECT_NEAR(fleet.moved(fleet.run()), 3 * 0.008, 1e-4);  // the mean of -0.1, 0.02, 0.03, 0.04, 0.05
+  EXPECT_NEAR(fleet.moved(fleet.run()), 3 * 0.008,
+              1e-4);  // the mean of -0.1, 0.02, 0.03, 0.04, 0.05
   fleet.plan.robust.rule = Median{};
   EXPECT_NEAR(fleet.moved(fleet.run()), 3 * 0.03, 1e-4);
   fleet.plan.robust.rule = TrimmedMean{1};
@@ -143,7 +158,8 @@ TEST(PoisonedFleet, MovesTheMeanAndNotTheMedian) {
 
 TEST(PoisonedFleet, LosesThoseWhoDoNotClip) {
   PoisonedFleet fleet;
-  const Layout whole = *adapter_layout(fleet.model.config(), {fleet.plan.campaign.lora.rank, fleet.plan.campaign.lora.alpha, {}});
+  const Layout whole = *adapter_layout(
+      fleet.model.config(), {fleet.plan.campaign.lora.rank, fleet.plan.campaign.lora.alpha, {}});
   fleet.plan.campaign.clip = 0.06 * std::sqrt(static_cast<double>(whole.size));
   fleet.plan.campaign.grid.range = 1;
   fleet.plan.campaign.ready_ms = 0;
@@ -171,10 +187,12 @@ TEST(PoisonedFleet, RefusesAHalfThatIsPoisonedAndARuleThatCannotStandIt) {
   PoisonedFleet fleet;
   const Result<ScratchFolder> scratch = ScratchFolder::make();
   fleet.plan.poison.share = 0.6;
-  EXPECT_FALSE(run_fleet(fleet.model, fleet.nodes, fleet.plan, scratch->path(), [](std::uint64_t) {}));
+  EXPECT_FALSE(
+      run_fleet(fleet.model, fleet.nodes, fleet.plan, scratch->path(), [](std::uint64_t) {}));
   fleet.plan.poison.share = 0.2;
   fleet.plan.robust.rule = Krum{2};
-  EXPECT_FALSE(run_fleet(fleet.model, fleet.nodes, fleet.plan, scratch->path(), [](std::uint64_t) {}));
+  EXPECT_FALSE(
+      run_fleet(fleet.model, fleet.nodes, fleet.plan, scratch->path(), [](std::uint64_t) {}));
 }
 
 }  // namespace
