@@ -28,7 +28,7 @@ inline float low_rank_entry(const LowRank& low, std::int64_t row, std::int64_t c
                             std::int64_t columns) {
   float sum = 0;
   for (int r = 0; r < low.rank; ++r)
-    sum += low.u[row * low.rank + r] *
+    sum += low.u[row * low.stride() + r] *
            (low.v_by_rank ? low.v[r * columns + column] : low.v[column * low.rank + r]);
   return sum;
 }

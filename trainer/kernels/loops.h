@@ -34,29 +34,11 @@ void swiglu(std::int64_t count, const float* gate, const float* up, float* out);
 void swiglu_backward(std::int64_t count, const float* dout, const float* gate, const float* up,
                      float* dgate, float* dup);
 
-struct AttentionShape {
-  int time, heads, kv_heads, head_dim;
-  const int* first_seen =
-      nullptr;  // [T], not falling, first_seen[t] <= t: the first key that query t sees; null: 0
-  int group() const { return heads / kv_heads; }
-};
-
 // Rotary embedding, the rotate-half form (Su et al. 2021, arXiv:2104.09864): in place on x [T,
 // heads, D]; cosine, sine [positions, D/2]; positions [T], null for 0, 1, 2, ... `inverse` rotates
 // back, which is the backward pass.
 void rotate(int time, int heads, int head_dim, const int* positions, const float* cosine,
             const float* sine, bool inverse, float* x);
-
-// Causal attention of one sequence, for the query heads of one key/value head `g`; q and k are
-// already rotated. q, out [T,H,D]; k, v [T,G,D]; log_sum [H,T]; scratch: attention_scratch(shape)
-// floats.
-std::int64_t attention_scratch(const AttentionShape& shape);
-void attention(const AttentionShape& shape, int g, const float* q, const float* k, const float* v,
-               float* out, float* log_sum, float* scratch);
-// dq [T,H,D], dk, dv [T,G,D]: the parts of head g are written, not added to.
-void attention_backward(const AttentionShape& shape, int g, const float* dout, const float* q,
-                        const float* k, const float* v, const float* out, const float* log_sum,
-                        float* dq, float* dk, float* dv, float* scratch);
 
 // One row of logits z[V] in place: returns -log softmax(z)[target] and leaves z = d loss / d z.
 float cross_entropy(int vocab, std::int64_t target, float* z);

@@ -97,8 +97,8 @@ void multiply_part(const Product& product, std::int64_t first, int columns, int 
   task.y_stride = all;
   task.y = product.y + row * all + first;
   task.rank = product.low.rank;
-  task.u_stride = product.low.rank;
-  task.u = product.low.rank > 0 ? product.low.u + row * product.low.rank : nullptr;
+  task.u_stride = product.low.stride();
+  task.u = product.low.rank > 0 ? product.low.u + row * task.u_stride : nullptr;
   task.accumulate = product.accumulate;
   loops.multiply(panel, task);
 }
@@ -150,48 +150,84 @@ void multiply(const Product& product) {
   multiply_panels(product);
 }
 
-void multiply_transposed(const Outer& outer) {
-  const TileLoops& loops = tile_loops();
-  const Split split = split_of(outer.m, outer.columns, loops.vector);
-  // a^T, so that its rows run along the depth.
-  thread_local Buffer turned_buffer;
-  auto* turned =
-      static_cast<float*>(turned_buffer.of(static_cast<std::size_t>(outer.m * outer.rows) * 4));
-#pragma omp parallel for schedule(static)
+namespace {
+
+// scale a^T [m, rows], so that its rows run along the depth.
+void turn(const Outer& outer, float* turned) {
+  const std::int64_t stride = outer.a_stride > 0 ? outer.a_stride : outer.m;
+#pragma omp for schedule(static) nowait
   for (std::int64_t n = 0; n < outer.rows; n += 64)
     for (std::int64_t i = 0; i < outer.m; ++i)
       for (std::int64_t k = n; k < std::min(outer.rows, n + 64); ++k)
-        turned[i * outer.rows + k] = outer.scale * outer.a[k * outer.m + i];
-#pragma omp parallel for schedule(static)
-  for (std::int64_t p = 0; p < split.panels; ++p) {
-    const std::int64_t first = p * split.panel_columns;
-    const int columns = static_cast<int>(std::min(split.panel_columns, outer.columns - first));
-    const int width = (columns + loops.vector - 1) / loops.vector * loops.vector;
-    const float* values =
-        outer.b +
-        first;  // few rows of c: b is read as it lies, but for a last panel that is not whole
-    std::int64_t stride = outer.columns;
-    if (columns < width) {
-      void* packed = panel_buffer.of(static_cast<std::size_t>(outer.rows * width) * 4);
-      loops.pack({{Form::kF32, outer.rows, outer.columns, outer.b, nullptr},
-                  true,
-                  false,
-                  first,
-                  columns,
-                  width,
-                  outer.rows,
-                  packed});
-      values = static_cast<const float*>(packed);
-      stride = width;
-    }
-    PanelTask task;
-    task.rows = outer.m;
-    task.x = turned;
-    task.x_stride = outer.rows;
+        turned[i * outer.rows + k] = outer.scale * outer.a[k * stride + i];
+}
+
+// Columns [first, first + panel.columns) of c.
+void multiply_turned(const Outer& outer, const Panel& panel, std::int64_t first,
+                     const float* turned) {
+  PanelTask task;
+  task.rows = outer.m;
+  task.x = turned;
+  task.x_stride = outer.rows;
+  if (!outer.turned) {
     task.y = outer.c + first;
     task.y_stride = outer.columns;
     task.accumulate = outer.accumulate;
-    loops.multiply({columns, width, outer.rows, false, values, stride, nullptr, nullptr}, task);
+    return tile_loops().multiply(panel, task);
+  }
+  task.y_stride = kPanelColumnsMax;
+  auto* sums =
+      static_cast<float*>(low_buffer.of(static_cast<std::size_t>(outer.m * kPanelColumnsMax) * 4));
+  task.y = sums;
+  tile_loops().multiply(panel, task);
+  for (std::int64_t j = 0; j < panel.columns; ++j)
+    for (std::int64_t i = 0; i < outer.m; ++i) {
+      float& c = outer.c[(first + j) * outer.m + i];
+      c = (outer.accumulate ? c : 0.0f) + sums[i * kPanelColumnsMax + j];
+    }
+}
+
+}  // namespace
+
+void multiply_transposed(std::span<const Outer> outers) {
+  const TileLoops& loops = tile_loops();
+  const Outer& one = outers.front();
+  std::int64_t all = 0;
+  for (const Outer& outer : outers) all += outer.m;
+  const Split split = split_of(all, one.columns, loops.vector);
+  thread_local Buffer turned_buffer;
+  auto* turned =
+      static_cast<float*>(turned_buffer.of(static_cast<std::size_t>(all * one.rows) * 4));
+#pragma omp parallel
+  {
+    std::int64_t at = 0;
+    for (const Outer& outer : outers) {
+      turn(outer, turned + at * one.rows);
+      at += outer.m;
+    }
+#pragma omp barrier
+#pragma omp for schedule(static)
+    for (std::int64_t p = 0; p < split.panels; ++p) {
+      const std::int64_t first = p * split.panel_columns;
+      const int columns = static_cast<int>(std::min(split.panel_columns, one.columns - first));
+      const int width = (columns + loops.vector - 1) / loops.vector * loops.vector;
+      // Few rows of c: b is read as it lies, but for a last panel that is not whole.
+      const float* values = one.b + first;
+      std::int64_t stride = one.columns;
+      if (columns < width) {
+        void* packed = panel_buffer.of(static_cast<std::size_t>(one.rows * width) * 4);
+        const Matrix b{Form::kF32, one.rows, one.columns, one.b, nullptr};
+        loops.pack({b, true, false, first, columns, width, one.rows, packed});
+        values = static_cast<const float*>(packed);
+        stride = width;
+      }
+      const Panel panel{columns, width, one.rows, false, values, stride, nullptr, nullptr};
+      std::int64_t row = 0;
+      for (const Outer& outer : outers) {
+        multiply_turned(outer, panel, first, turned + row * one.rows);
+        row += outer.m;
+      }
+    }
   }
 }
 

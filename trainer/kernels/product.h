@@ -3,6 +3,8 @@
 // threads. A weight is brought into the order of the innermost loop panel by panel, so that it may
 // stay where its file is mapped.
 
+#include <span>
+
 #include "trainer/kernels/matrix.h"
 
 namespace freshet::kernels {
@@ -23,6 +25,8 @@ struct LowRank {
   const float* v = nullptr;  // [columns of y, rank], or [rank, columns of y] where v_by_rank
   int rank = 0;              // 0: no such term
   bool v_by_rank = false;
+  int u_stride = 0;  // from one row of u to the next; 0: rank
+  std::int64_t stride() const { return u_stride > 0 ? u_stride : rank; }
 };
 
 struct Product {
@@ -47,7 +51,11 @@ struct Outer {
   float scale = 1;
   bool accumulate = false;
   float* c = nullptr;
+  std::int64_t a_stride = 0;  // from one row of a to the next; 0: m
+  bool turned = false;        // c is [columns, m]
 };
-void multiply_transposed(const Outer& outer);
+// REQUIRES: all of the same rows, columns and b.
+void multiply_transposed(std::span<const Outer> outers);
+inline void multiply_transposed(const Outer& outer) { multiply_transposed({&outer, 1}); }
 
 }  // namespace freshet::kernels

@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include "trainer/kernels/attention.h"
 #include "trainer/kernels/loops.h"
 
 namespace freshet {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "model/modules.h"
-#include "trainer/kernels/loops.h"
+#include "trainer/kernels/attention.h"
 #include "trainer/kernels/tile.h"
 
 namespace freshet {
@@ -90,12 +90,14 @@ std::int64_t pass_bytes(const MemoryAsk& ask, Precision precision, const TrainPl
   const std::int64_t head_rows = std::min<std::int64_t>(plan.head_rows, rows),
                      kept_entry = bf16 ? 2 : 4;
   std::int64_t row = 4 * (w.c + w.fused() + 2 * w.wide + 2 * w.narrow + w.f + w.up() + w.f +
-                          rank_max(ask.layout) + std::max<std::int64_t>(w.heads, 2));
+                          kReadersMax * rank_max(ask.layout) + std::max<std::int64_t>(w.heads, 2));
   if (train && !bf16 && !plan.recompute)
     row -=
         4 * (2 * w.wide + 2 * w.narrow + w.f + w.up());  // what is kept is written to its own place
   row += bf16 ? 2 * w.widest() : 0;
-  row += 4 * w.c;  // x
+  if (bf16 && !train) row += 2 * (w.wide + 2 * w.narrow);  // what heads see
+  if (bf16 && train && !w.gpt2) row += 2 * w.f;            // the gradients of gate and up at once
+  row += 4 * w.c;                                          // x
   std::int64_t bytes = 0;
   if (train) {
     row += 4 * (w.c + w.fused() + 2 * w.wide + 2 * w.narrow + w.f + w.up() + w.f);
@@ -111,8 +113,9 @@ std::int64_t pass_bytes(const MemoryAsk& ask, Precision precision, const TrainPl
   bytes += rows * row;
   bytes +=
       head_rows * (4 * w.c + 4 * w.vocab + (bf16 ? 2 * (train ? std::max(w.c, w.vocab) : w.c) : 0));
-  const kernels::AttentionShape shape{plan.base.window, ask.config.heads, ask.config.kv_heads,
-                                      ask.config.head_dim};
+  const kernels::AttentionShape shape{
+      plan.base.window,    ask.config.heads, ask.config.kv_heads,
+      ask.config.head_dim, nullptr,          bf16 && ask.config.head_dim % 2 == 0};
   const std::int64_t panel =
       kernels::kPanelColumnsMax * std::max(w.widest(), train ? w.vocab : w.c) * (bf16 ? 2 : 4);
   bytes += ask.threads * (4 * kernels::attention_scratch(shape) + panel + kMiB / 8);

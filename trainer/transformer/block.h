@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "trainer/kernels/attention.h"
 #include "trainer/kernels/loops.h"
 #include "trainer/transformer/lora.h"
 #include "trainer/transformer/memory.h"
@@ -30,8 +31,14 @@ class Kept {
   // takes it from there.
   float* target(float* scratch) { return f32_.empty() ? scratch : f32_.data(); }
   void put(const float* values);  // nothing to do where `values` is already its own place
+  void put(std::int64_t first, std::int64_t count, const float* values);  // these of them alone
   // The values: in place where they are f32, else written to `scratch`.
   const float* get(float* scratch) const;
+  // These of them alone, at their places; returns where the first of all would be.
+  const float* get(std::int64_t first, std::int64_t count, float* scratch) const;
+  // What put() left, as it is kept; null where that is f32.
+  const std::uint16_t* halves() const { return bf16_.empty() ? nullptr : bf16_.data(); }
+  std::uint16_t* halves() { return bf16_.empty() ? nullptr : bf16_.data(); }
   std::size_t count() const { return static_cast<std::size_t>(count_); }
 
  private:
@@ -47,7 +54,8 @@ struct KeptLayer {
       up;             // q, k as the heads see them; gate: GPT-2's MLP before gelu
   Kept raw_q, raw_k;  // before their norm, where there is one
   Memory<float> inverse1, mean1, inverse2, mean2, inverse_q, inverse_k, log_sum;
-  std::vector<Memory<float>> u;  // by linear: scale x A^T
+  // scale x A^T of the linears that read the same x, side by side; by the first of them.
+  std::vector<Memory<float>> u;
 };
 
 // Buffers of one pass, as large as its rows ask for; shared by all layers.
@@ -55,8 +63,10 @@ struct Workspace {
   Workspace(const Transformer& model, const Lora& lora, std::int64_t rows, bool backward);
   Memory<float> h, qkv, q, k, v, mixed, gate, up, act, u, small;
   Memory<float> dh, dqkv, dq, dk, dv, dmixed, dgate, dup, dact;
-  Memory<std::uint16_t> halves;  // an operand in bf16
-  Room<float> spare, middle, turned;
+  Memory<std::uint16_t> halves;                // an operand in bf16
+  Room<std::uint16_t> seen_q, seen_k, seen_v;  // what heads see, where it is not kept
+  Room<std::uint16_t> more_halves;             // another
+  Room<float> spare, middle, stacked;
   std::vector<int> first_seen;
   Rotary rotary;
 };
@@ -68,6 +78,14 @@ struct BlockPass {
   Workspace& work;
   int layer;
 };
+
+// Linears that read the same input.
+struct Readers {
+  std::size_t first, count;
+};
+inline constexpr int kReadersMax = 3;
+Readers readers_with(const Transformer& model, std::size_t linear);
+int ranks_of(const Lora& lora, int layer, const Readers& readers);  // their sum
 
 // x [rows,C] in place. `kept` may be null: nothing is kept.
 void forward_block(const BlockPass& pass, float* x, KeptLayer* kept);
@@ -84,11 +102,13 @@ kernels::Operand operand(const Transformer& model, std::uint16_t* halves, const 
                          std::int64_t rows, std::int64_t columns);
 kernels::Operand operand(const Transformer& model, Workspace& work, const float* values,
                          std::int64_t rows, std::int64_t columns);
+// `halves`: the same in bf16, unless null.
 void apply_norm(const Norm& norm, float eps, std::int64_t rows, const float* x, float* out,
-                float* mean, float* inverse);
+                float* mean, float* inverse, std::uint16_t* halves = nullptr);
 void set_first_seen(const BlockPass& pass);
 void rotate_rows(const BlockPass& pass, int heads, bool inverse, float* x);  // x [rows,heads,D]
 float* attention_room(const kernels::AttentionShape& shape);                 // this thread's
+const void* entry_at(const void* values, std::int64_t index, bool bf16);
 
 // Calls each(first, count) for parts of `rows`, on all threads.
 template <class Each>
@@ -97,6 +117,26 @@ void over_rows(std::int64_t rows, const Each& each) {
 #pragma omp parallel for schedule(static) if (rows > kPart)
   for (std::int64_t first = 0; first < rows; first += kPart)
     each(first, rows - first < kPart ? rows - first : kPart);
+}
+
+// Calls each(shape, sequence, key/value head, scratch) for all of them, on all threads.
+template <class Each>
+void over_heads(const BlockPass& pass, const Each& each) {
+  const ModelConfig& config = pass.model.config;
+  const std::vector<int>& seen = pass.work.first_seen;
+  const std::int64_t tasks = std::int64_t{pass.shape.sequences} * config.kv_heads;
+#pragma omp parallel
+  {
+    kernels::AttentionShape shape{pass.shape.time, config.heads, config.kv_heads,
+                                  config.head_dim, nullptr,      pass.model.bf16_heads()};
+    float* scratch = attention_room(shape);
+#pragma omp for schedule(dynamic)
+    for (std::int64_t task = 0; task < tasks; ++task) {
+      const std::int64_t s = task / config.kv_heads;
+      shape.first_seen = seen.empty() ? nullptr : seen.data() + s * pass.shape.time;
+      each(shape, s, static_cast<int>(task % config.kv_heads), scratch);
+    }
+  }
 }
 
 }  // namespace freshet

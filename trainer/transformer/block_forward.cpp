@@ -8,31 +8,41 @@
 namespace freshet {
 namespace {
 
-std::size_t count_of(std::int64_t rows, std::int64_t columns) {
-  return static_cast<std::size_t>(rows * columns);
-}
-
-// y = x W^T + bias + u B^T, u = scale x A^T, which is kept where `u_kept` is not null.
-void project(const BlockPass& pass, std::size_t index, const kernels::Operand& x, bool accumulate,
-             float* y, float* u_kept) {
-  const Linear& linear = pass.model.layers[static_cast<std::size_t>(pass.layer)].linears[index];
-  const LoraFactor& factor = pass.lora.factor(pass.layer, index);
-  float* u = u_kept ? u_kept : pass.work.u.data();
-  if (factor.rank > 0) {
+// y = x W^T + bias + u B^T, u = scale x A^T, of the linears from `first` on that read the same x,
+// one for each of `ys`.
+void project(const BlockPass& pass, std::size_t first, const kernels::Operand& x, bool accumulate,
+             std::initializer_list<float*> ys, KeptLayer* kept) {
+  const Layer& layer = pass.model.layers[static_cast<std::size_t>(pass.layer)];
+  const int ranks = ranks_of(pass.lora, pass.layer, {first, ys.size()});
+  float* u = kept ? kept->u[first].data() : pass.work.u.data();
+  if (ranks > 0) {
     const timing::Scope scope(timing::Kind::kLora);
-    const kernels::Matrix a{kernels::Form::kF32, factor.rank, x.columns, factor.a, nullptr};
+    float* stacked = pass.work.stacked.of(count_of(ranks, x.columns));  // [R,I]
+    float* to = stacked;
+    for (std::size_t i = first; i < first + ys.size(); ++i) {
+      const LoraFactor& factor = pass.lora.factor(pass.layer, i);
+      const std::int64_t count = factor.rank * x.columns;
+      for (std::int64_t j = 0; j < count; ++j) to[j] = factor.scale * factor.a[j];
+      to += count;
+    }
+    const kernels::Matrix a{kernels::Form::kF32, ranks, x.columns, stacked, nullptr};
     kernels::multiply(
         {{x.rows, x.columns, x.f32, nullptr}, a, false, nullptr, {}, false, u});  // [N,R]
-    for (std::int64_t i = 0; i < x.rows * factor.rank; ++i) u[i] *= factor.scale;
   }
-  const timing::Scope scope(timing::Kind::kForward, index);
-  kernels::multiply({x,
-                     linear.matrix,
-                     linear.by_input,
-                     linear.bias.empty() ? nullptr : linear.bias.data(),
-                     {u, factor.b, factor.rank, false},
-                     accumulate,
-                     y});
+  std::size_t index = first;
+  for (float* y : ys) {
+    const timing::Scope scope(timing::Kind::kForward, index);
+    const Linear& linear = layer.linears[index];
+    const LoraFactor& factor = pass.lora.factor(pass.layer, index++);
+    kernels::multiply({x,
+                       linear.matrix,
+                       linear.by_input,
+                       linear.bias.empty() ? nullptr : linear.bias.data(),
+                       {u, factor.b, factor.rank, false, ranks},
+                       accumulate,
+                       y});
+    u += factor.rank;
+  }
 }
 
 // Where the heads' inputs and output stand.
@@ -68,37 +78,38 @@ void norm_heads(const std::vector<float>& weight, float eps, std::int64_t rows, 
   });
 }
 
-void attend(const BlockPass& pass, const Heads& heads, float* log_sum) {
+// What the heads see is rounded where products are made of bf16, so that backward, which finds it
+// rounded, makes the same probabilities again, however large the scores.
+const void* seen_by_heads(const BlockPass& pass, Kept* kept, Room<std::uint16_t>& room,
+                          std::int64_t columns, float* values) {
+  const std::int64_t rows = pass.shape.rows();
+  if (kept) kept->put(values);
+  if (!pass.model.bf16_heads()) return kept ? kept->get(values) : values;
+  if (kept) return kept->halves();
+  std::uint16_t* to = room.of(count_of(rows, columns));
+  over_rows(rows, [&](std::int64_t first, std::int64_t some) {
+    kernels::to_bf16(some * columns, values + first * columns, to + first * columns);
+  });
+  return to;
+}
+
+void attend(const BlockPass& pass, const Heads& heads, KeptLayer* kept, float* log_sum) {
   const timing::Scope scope(timing::Kind::kAttention);
   const ModelConfig& config = pass.model.config;
   Workspace& work = pass.work;
   const int time = pass.shape.time;
-  const std::int64_t q = std::int64_t{time} * config.heads * config.head_dim,
-                     kv = std::int64_t{time} * config.kv_heads * config.head_dim;
-  const std::int64_t tasks = std::int64_t{pass.shape.sequences} * config.kv_heads;
-#pragma omp parallel
-  {
-    kernels::AttentionShape shape{time, config.heads, config.kv_heads, config.head_dim, nullptr};
-    float* scratch = attention_room(shape);
-#pragma omp for schedule(dynamic)
-    for (std::int64_t task = 0; task < tasks; ++task) {
-      const std::int64_t s = task / config.kv_heads;
-      shape.first_seen = work.first_seen.empty() ? nullptr : work.first_seen.data() + s * time;
-      kernels::attention(shape, static_cast<int>(task % config.kv_heads), heads.q + s * q,
-                         heads.k + s * kv, heads.v + s * kv, heads.mixed + s * q,
-                         log_sum + s * config.heads * time, scratch);
-    }
-  }
-}
-
-// What the heads see is rounded where products are made of bf16, so that backward, which finds it
-// rounded, makes the same probabilities again, however large the scores.
-void round_rows(const BlockPass& pass, std::int64_t columns, float* values) {
-  if (!pass.model.bf16_products()) return;
-  std::uint16_t* halves = pass.work.halves.data();
-  over_rows(pass.shape.rows(), [&](std::int64_t first, std::int64_t some) {
-    kernels::to_bf16(some * columns, values + first * columns, halves + first * columns);
-    kernels::from_bf16(some * columns, halves + first * columns, values + first * columns);
+  const std::int64_t wide = std::int64_t{config.heads} * config.head_dim,
+                     narrow = std::int64_t{config.kv_heads} * config.head_dim;
+  const bool bf16 = pass.model.bf16_heads();
+  const void* q = seen_by_heads(pass, kept ? &kept->q : nullptr, work.seen_q, wide, heads.q);
+  const void* k = seen_by_heads(pass, kept ? &kept->k : nullptr, work.seen_k, narrow, heads.k);
+  const void* v = seen_by_heads(pass, kept ? &kept->v : nullptr, work.seen_v, narrow, heads.v);
+  set_first_seen(pass);
+  over_heads(pass, [&](const kernels::AttentionShape& shape, std::int64_t s, int g, float* room) {
+    const std::int64_t row = s * time;
+    kernels::attention(shape, g, entry_at(q, row * wide, bf16), entry_at(k, row * narrow, bf16),
+                       entry_at(v, row * narrow, bf16), heads.mixed + row * wide,
+                       log_sum + row * config.heads, room);
   });
 }
 
@@ -109,97 +120,8 @@ float* attention_room(const kernels::AttentionShape& shape) {
   return room.of(static_cast<std::size_t>(kernels::attention_scratch(shape)));
 }
 
-Kept::Kept(std::int64_t count, bool bf16)
-    : count_(count),
-      f32_(bf16 ? 0 : static_cast<std::size_t>(count)),
-      bf16_(bf16 ? static_cast<std::size_t>(count) : 0) {}
-
-void Kept::put(const float* values) {
-  if (values == f32_.data()) return;
-  const timing::Scope scope(timing::Kind::kKept);
-  if (!f32_.empty())
-    return over_rows(count_ / 32 + 1, [&](std::int64_t first, std::int64_t some) {
-      const std::int64_t end = std::min(count_, (first + some) * 32);
-      if (end > first * 32)
-        std::memcpy(f32_.data() + first * 32, values + first * 32,
-                    static_cast<std::size_t>(end - first * 32) * 4);
-    });
-  over_rows(count_ / 32 + 1, [&](std::int64_t first, std::int64_t some) {
-    const std::int64_t end = std::min(count_, (first + some) * 32);
-    if (end > first * 32)
-      kernels::to_bf16(end - first * 32, values + first * 32, bf16_.data() + first * 32);
-  });
-}
-
-const float* Kept::get(float* scratch) const {
-  if (!f32_.empty()) return f32_.data();
-  const timing::Scope scope(timing::Kind::kKept);
-  over_rows(count_ / 32 + 1, [&](std::int64_t first, std::int64_t some) {
-    const std::int64_t end = std::min(count_, (first + some) * 32);
-    if (end > first * 32)
-      kernels::from_bf16(end - first * 32, bf16_.data() + first * 32, scratch + first * 32);
-  });
-  return scratch;
-}
-
-KeptLayer::KeptLayer(const Transformer& model, std::int64_t rows, const Lora& lora, int layer,
-                     bool bf16) {
-  const ModelConfig& config = model.config;
-  const std::int64_t wide = std::int64_t{config.heads} * config.head_dim,
-                     narrow = std::int64_t{config.kv_heads} * config.head_dim;
-  q = Kept(rows * wide, bf16);
-  k = Kept(rows * narrow, bf16);
-  v = Kept(rows * narrow, bf16);
-  mixed = Kept(rows * wide, bf16);
-  middle = Kept(rows * config.hidden_size, bf16);
-  gate = Kept(rows * config.intermediate_size, bf16);
-  if (!model.fused_qkv()) up = Kept(rows * config.intermediate_size, bf16);
-  if (config.qk_norm) {
-    raw_q = Kept(rows * wide, bf16);
-    raw_k = Kept(rows * narrow, bf16);
-    inverse_q = Memory<float>(count_of(rows, config.heads));
-    inverse_k = Memory<float>(count_of(rows, config.kv_heads));
-  }
-  const auto each = static_cast<std::size_t>(rows);
-  inverse1 = Memory<float>(each);
-  mean1 = Memory<float>(each);
-  inverse2 = Memory<float>(each);
-  mean2 = Memory<float>(each);
-  log_sum = Memory<float>(count_of(rows, config.heads));
-  for (std::size_t i = 0; i < model.layers.front().linears.size(); ++i)
-    u.emplace_back(count_of(rows, layer < 0 ? lora.rank_max() : lora.factor(layer, i).rank));
-}
-
-Workspace::Workspace(const Transformer& model, const Lora& lora, std::int64_t rows, bool backward) {
-  const ModelConfig& config = model.config;
-  const std::int64_t c = config.hidden_size, f = config.intermediate_size;
-  const std::int64_t wide = std::int64_t{config.heads} * config.head_dim,
-                     narrow = std::int64_t{config.kv_heads} * config.head_dim;
-  const auto floats = [&](std::int64_t columns) { return Memory<float>(count_of(rows, columns)); };
-  const bool gpt2 = model.fused_qkv();
-  h = floats(c);
-  qkv = floats(gpt2 ? wide + 2 * narrow : 0);
-  q = floats(wide);
-  k = floats(narrow);
-  v = floats(narrow);
-  mixed = floats(wide);
-  gate = floats(f);
-  up = floats(gpt2 ? 0 : f);
-  act = floats(f);
-  u = floats(lora.rank_max());
-  small = floats(std::max(config.heads, 2));
-  if (model.bf16_products())
-    halves = Memory<std::uint16_t>(count_of(rows, std::max({c, f, wide, wide + 2 * narrow}) + 1));
-  if (!backward) return;
-  dh = floats(c);
-  dqkv = floats(gpt2 ? wide + 2 * narrow : 0);
-  dq = floats(wide);
-  dk = floats(narrow);
-  dv = floats(narrow);
-  dmixed = floats(wide);
-  dgate = floats(f);
-  dup = floats(gpt2 ? 0 : f);
-  dact = floats(f);
+const void* entry_at(const void* values, std::int64_t index, bool bf16) {
+  return static_cast<const char*>(values) + index * (bf16 ? 2 : 4);
 }
 
 void rotate_rows(const BlockPass& pass, int heads, bool inverse, float* x) {
@@ -238,16 +160,18 @@ kernels::Operand operand(const Transformer& model, Workspace& work, const float*
 }
 
 void apply_norm(const Norm& norm, float eps, std::int64_t rows, const float* x, float* out,
-                float* mean, float* inverse) {
+                float* mean, float* inverse, std::uint16_t* halves) {
   const timing::Scope scope(timing::Kind::kNorm);
   const int columns = static_cast<int>(norm.weight.size());
   over_rows(rows, [&](std::int64_t first, std::int64_t some) {
     const std::int64_t at = first * columns;
     if (norm.bias.empty())
-      return kernels::rms_norm({some, columns}, eps, x + at, norm.weight.data(), out + at,
-                               inverse + first);
-    kernels::layer_norm({some, columns}, eps, x + at, norm.weight.data(), norm.bias.data(),
-                        out + at, mean + first, inverse + first);
+      kernels::rms_norm({some, columns}, eps, x + at, norm.weight.data(), out + at,
+                        inverse + first);
+    else
+      kernels::layer_norm({some, columns}, eps, x + at, norm.weight.data(), norm.bias.data(),
+                          out + at, mean + first, inverse + first);
+    if (halves) kernels::to_bf16(some * columns, out + at, halves + at);
   });
 }
 
@@ -263,33 +187,89 @@ void set_first_seen(const BlockPass& pass) {
   }
 }
 
+Readers readers_with(const Transformer& model, std::size_t linear) {
+  if (model.fused_qkv()) return {linear, 1};
+  if (linear < 3) return {0, 3};  // q, k, v
+  if (linear == 3) return {3, 1};
+  return linear < 6 ? Readers{4, 2} : Readers{6, 1};  // gate, up
+}
+
+int ranks_of(const Lora& lora, int layer, const Readers& readers) {
+  int sum = 0;
+  for (std::size_t i = readers.first; i < readers.first + readers.count; ++i)
+    sum += lora.factor(layer, i).rank;
+  return sum;
+}
+
+namespace {
+
+// Room for an operand in bf16 that is rounded while its values are made; null where it is not.
+std::uint16_t* rounded_at_once(const BlockPass& pass, std::int64_t columns) {
+  return pass.model.bf16_products() && columns % 2 == 0 ? pass.work.halves.data() : nullptr;
+}
+
+kernels::Operand normed(const BlockPass& pass, const Norm& norm, const float* x, float* mean,
+                        float* inverse) {
+  const std::int64_t rows = pass.shape.rows(), c = pass.model.config.hidden_size;
+  std::uint16_t* halves = rounded_at_once(pass, c);
+  float* h = pass.work.h.data();
+  apply_norm(norm, pass.model.config.norm_eps, rows, x, h, mean, inverse, halves);
+  return halves ? kernels::Operand{rows, c, h, halves} : operand(pass.model, pass.work, h, rows, c);
+}
+
+// gelu(gate), or silu(gate) * up; what is kept of the two is kept.
+kernels::Operand activated(const BlockPass& pass, KeptLayer* kept, const float* gate,
+                           const float* up) {
+  const timing::Scope scope(timing::Kind::kActivation);
+  const std::int64_t rows = pass.shape.rows(), f = pass.model.config.intermediate_size;
+  std::uint16_t* halves = rounded_at_once(pass, f);
+  float* act = pass.work.act.data();
+  over_rows(rows, [&](std::int64_t first, std::int64_t some) {
+    const std::int64_t at = first * f, count = some * f;
+    if (kept) kept->gate.put(at, count, gate);
+    if (kept && up) kept->up.put(at, count, up);
+    if (up)
+      kernels::swiglu(count, gate + at, up + at, act + at);
+    else
+      kernels::gelu(count, gate + at, act + at);
+    if (halves) kernels::to_bf16(count, act + at, halves + at);
+  });
+  return halves ? kernels::Operand{rows, f, act, halves}
+                : operand(pass.model, pass.work, act, rows, f);
+}
+
+// What the heads gave, as the next product reads it and as it is kept.
+kernels::Operand mixed_operand(const BlockPass& pass, KeptLayer* kept, const float* mixed) {
+  const ModelConfig& config = pass.model.config;
+  const std::int64_t rows = pass.shape.rows(), wide = std::int64_t{config.heads} * config.head_dim;
+  if (kept) kept->mixed.put(mixed);
+  if (kept && kept->mixed.halves() && wide % 2 == 0)
+    return {rows, wide, mixed, kept->mixed.halves()};
+  return operand(pass.model, pass.work, mixed, rows, wide);
+}
+
+}  // namespace
+
 void forward_block(const BlockPass& pass, float* x, KeptLayer* kept) {
   const Transformer& model = pass.model;
   const ModelConfig& config = model.config;
   const Layer& layer = model.layers[static_cast<std::size_t>(pass.layer)];
   Workspace& work = pass.work;
-  const std::int64_t rows = pass.shape.rows(), c = config.hidden_size, f = config.intermediate_size;
-  const std::int64_t wide = std::int64_t{config.heads} * config.head_dim;
-  const auto u_of = [&](std::size_t index) {
-    return kept && !kept->u[index].empty() ? kept->u[index].data() : nullptr;
-  };
+  const std::int64_t rows = pass.shape.rows();
   float* spare = kept ? nullptr : work.spare.of(count_of(rows, 2 + config.heads));
   float* mean = kept ? kept->mean1.data() : spare;
   float* inverse = kept ? kept->inverse1.data() : spare + rows;
 
-  apply_norm(layer.attention_norm, config.norm_eps, rows, x, work.h.data(), mean, inverse);
-  kernels::Operand h = operand(model, work, work.h.data(), rows, c);
+  kernels::Operand h = normed(pass, layer.attention_norm, x, mean, inverse);
   const Heads heads = {kept ? kept->q.target(work.q.data()) : work.q.data(),
                        kept ? kept->k.target(work.k.data()) : work.k.data(),
                        kept ? kept->v.target(work.v.data()) : work.v.data(),
                        kept ? kept->mixed.target(work.mixed.data()) : work.mixed.data()};
   if (model.fused_qkv()) {
-    project(pass, 0, h, false, work.qkv.data(), u_of(0));
+    project(pass, 0, h, false, {work.qkv.data()}, kept);
     split_qkv(pass, heads, rows);
   } else {
-    project(pass, 0, h, false, heads.q, u_of(0));
-    project(pass, 1, h, false, heads.k, u_of(1));
-    project(pass, 2, h, false, heads.v, u_of(2));
+    project(pass, 0, h, false, {heads.q, heads.k, heads.v}, kept);
   }
   if (config.qk_norm) {
     if (kept) kept->raw_q.put(heads.q);
@@ -301,43 +281,20 @@ void forward_block(const BlockPass& pass, float* x, KeptLayer* kept) {
   }
   rotate_rows(pass, config.heads, false, heads.q);
   rotate_rows(pass, config.kv_heads, false, heads.k);
-  round_rows(pass, wide, heads.q);
-  round_rows(pass, std::int64_t{config.kv_heads} * config.head_dim, heads.k);
-  round_rows(pass, std::int64_t{config.kv_heads} * config.head_dim, heads.v);
-  set_first_seen(pass);
-  attend(pass, heads, kept ? kept->log_sum.data() : spare + 2 * rows);
-  if (kept) {
-    kept->q.put(heads.q);
-    kept->k.put(heads.k);
-    kept->v.put(heads.v);
-    kept->mixed.put(heads.mixed);
-  }
+  attend(pass, heads, kept, kept ? kept->log_sum.data() : spare + 2 * rows);
   const std::size_t o = model.fused_qkv() ? 1 : 3;
-  project(pass, o, operand(model, work, heads.mixed, rows, wide), true, x, u_of(o));
+  project(pass, o, mixed_operand(pass, kept, heads.mixed), true, {x}, kept);
   if (kept) kept->middle.put(x);
 
-  apply_norm(layer.mlp_norm, config.norm_eps, rows, x, work.h.data(),
-             kept ? kept->mean2.data() : mean, kept ? kept->inverse2.data() : inverse);
-  h = operand(model, work, work.h.data(), rows, c);
+  h = normed(pass, layer.mlp_norm, x, kept ? kept->mean2.data() : mean,
+             kept ? kept->inverse2.data() : inverse);
   float* gate = kept ? kept->gate.target(work.gate.data()) : work.gate.data();
-  project(pass, o + 1, h, false, gate, u_of(o + 1));
-  if (kept) kept->gate.put(gate);
-  if (model.fused_qkv()) {
-    const timing::Scope scope(timing::Kind::kActivation);
-    over_rows(rows, [&](std::int64_t first, std::int64_t some) {
-      kernels::gelu(some * f, gate + first * f, work.act.data() + first * f);
-    });
-  } else {
-    float* up = kept ? kept->up.target(work.up.data()) : work.up.data();
-    project(pass, o + 2, h, false, up, u_of(o + 2));
-    if (kept) kept->up.put(up);
-    const timing::Scope scope(timing::Kind::kActivation);
-    over_rows(rows, [&](std::int64_t first, std::int64_t some) {
-      kernels::swiglu(some * f, gate + first * f, up + first * f, work.act.data() + first * f);
-    });
-  }
-  const std::size_t down = layer.linears.size() - 1;
-  project(pass, down, operand(model, work, work.act.data(), rows, f), true, x, u_of(down));
+  float* up = model.fused_qkv() ? nullptr : kept ? kept->up.target(work.up.data()) : work.up.data();
+  if (up)
+    project(pass, o + 1, h, false, {gate, up}, kept);
+  else
+    project(pass, o + 1, h, false, {gate}, kept);
+  project(pass, layer.linears.size() - 1, activated(pass, kept, gate, up), true, {x}, kept);
 }
 
 }  // namespace freshet

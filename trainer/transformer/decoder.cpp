@@ -7,6 +7,7 @@
 #include "trainer/kernels/few_rows.h"
 #include "trainer/kernels/loops.h"
 #include "trainer/transformer/head.h"
+#include "trainer/transformer/memory.h"
 
 namespace freshet {
 namespace {
@@ -18,10 +19,6 @@ constexpr int kSerialRows = 4;
 constexpr std::int64_t kAloneEntries = 256 * 1024;
 
 int rows_for(int positions) { return std::min(positions, kRowsMax); }
-std::size_t cells(std::int64_t rows, std::int64_t columns) {
-  return static_cast<std::size_t>(rows * columns);
-}
-
 }  // namespace
 
 Decoder::Decoder(const Transformer& model, const Lora& lora, int positions)
@@ -30,8 +27,8 @@ Decoder::Decoder(const Transformer& model, const Lora& lora, int positions)
       positions_(positions),
       work_(model, lora, rows_for(positions), false),
       rotary_(make_rotary(model.config, positions)),
-      x_(cells(rows_for(positions), model.config.hidden_size)),
-      u_(cells(3 * rows_for(positions), lora.rank_max())),
+      x_(count_of(rows_for(positions), model.config.hidden_size)),
+      u_(count_of(3 * rows_for(positions), lora.rank_max())),
       logits_(static_cast<std::size_t>(model.config.vocab_size)) {
   const ModelConfig& config = model.config;
   CHECK(positions > 0 && positions <= config.max_positions, "{} positions of {}", positions,
@@ -68,7 +65,7 @@ Result<const float*> Decoder::feed(std::span<const TokenId> ids) {
     run(ids.subspan(first, std::min<std::size_t>(kRowsMax, ids.size() - first)));
   const std::size_t last = (ids.size() - 1) % kRowsMax;
   Head::logits(model_, 1,
-               x_.data() + cells(static_cast<std::int64_t>(last), model_.config.hidden_size),
+               x_.data() + count_of(static_cast<std::int64_t>(last), model_.config.hidden_size),
                logits_.data());
   return logits_.data();
 }
@@ -101,7 +98,7 @@ void Decoder::run_layer(int index, int rows) {
   const std::int64_t c = config.hidden_size, f = config.intermediate_size,
                      wide = std::int64_t{config.heads} * config.head_dim;
   const std::size_t o = model_.fused_qkv() ? 1 : 3;
-  float* spare = work_.spare.of(cells(rows, 2));
+  float* spare = work_.spare.of(count_of(rows, 2));
   float *gate = work_.gate.data(), *up = work_.up.data(), *act = work_.act.data();
 
   apply_norm(layer.attention_norm, config.norm_eps, rows, x_.data(), work_.h.data(), spare,

@@ -9,14 +9,11 @@
 namespace freshet {
 namespace {
 
-std::size_t count_of(std::int64_t rows, std::int64_t columns) {
-  return static_cast<std::size_t>(rows * columns);
-}
-
-// Each row of z becomes factor times its gradient; returns the sum of the losses.
+// Each row of z becomes factor times its gradient, in bf16 too where `halves` is not null; returns
+// the sum of the losses.
 double row_losses(const Transformer& model, std::int64_t first, std::int64_t rows,
                   std::span<const std::int32_t> targets, const TeacherRows* teacher, float factor,
-                  float* z) {
+                  float* z, std::uint16_t* halves) {
   const int vocab = model.config.vocab_size;
   std::vector<float> losses(static_cast<std::size_t>(rows), 0.0f);
 #pragma omp parallel
@@ -28,6 +25,7 @@ double row_losses(const Transformer& model, std::int64_t first, std::int64_t row
       const std::int32_t target = targets[static_cast<std::size_t>(first + n)];
       if (target < 0) {
         std::fill(row, row + vocab, 0.0f);
+        if (halves) kernels::to_bf16(vocab, row, halves + n * vocab);
         continue;
       }
       float& loss = losses[static_cast<std::size_t>(n)];
@@ -43,6 +41,7 @@ double row_losses(const Transformer& model, std::int64_t first, std::int64_t row
       }
       if (factor != 1.0f)
         for (int i = 0; i < vocab; ++i) row[i] *= factor;
+      if (halves) kernels::to_bf16(vocab, row, halves + n * vocab);
     }
   }
   double sum = 0;
@@ -79,9 +78,12 @@ double Head::loss(const Transformer& model, std::int64_t rows,
                        {},
                        false,
                        z.data()});  // [n,V]
-    sum += row_losses(model, first, some, targets, teacher, factor, z.data());
+    const bool rounded = gradient && model.bf16_products() && v % 2 == 0;
+    sum += row_losses(model, first, some, targets, teacher, factor, z.data(),
+                      rounded ? halves.data() : nullptr);
     if (!gradient) continue;
-    kernels::multiply({operand(model, halves.data(), z.data(), some, v),
+    kernels::multiply({rounded ? kernels::Operand{some, v, z.data(), halves.data()}
+                               : operand(model, halves.data(), z.data(), some, v),
                        model.head,
                        true,
                        nullptr,

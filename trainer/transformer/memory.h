@@ -14,6 +14,10 @@
 
 namespace freshet {
 
+inline std::size_t count_of(std::int64_t rows, std::int64_t columns) {
+  return static_cast<std::size_t>(rows * columns);
+}
+
 template <class T>
 class Memory {
  public:

@@ -54,6 +54,8 @@ struct Transformer {
   std::vector<Memory<std::uint8_t>> owned;
 
   bool bf16_products() const { return precision != Precision::kF32 && kernels::multiplies_bf16(); }
+  // Attention too: its entries go in pairs.
+  bool bf16_heads() const { return bf16_products() && config.head_dim % 2 == 0; }
   bool fused_qkv() const { return config.architecture == Architecture::kGpt2; }
 };
 
