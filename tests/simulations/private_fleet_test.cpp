@@ -7,42 +7,10 @@
 
 #include "aggregation/privacy/calibration.h"
 #include "simulations/learning/speakers.h"
+#include "tests/simulations/toy_model.h"
 
 namespace freshet {
 namespace {
-
-// Training moves every trained value by a thousandth of the node's first token; the loss is the
-// mean value of the adapter.
-class MovingModel final : public LanguageModel {
- public:
-  MovingModel() {
-    config_.vocab_size = 16;
-    config_.hidden_size = config_.intermediate_size = 8;
-    config_.layers = 1;
-    config_.heads = config_.kv_heads = 2;
-    config_.head_dim = 4;
-    config_.max_positions = 64;
-  }
-  const ModelConfig& config() const override { return config_; }
-  Result<Finetuned> finetune(const FinetunePlan& plan, const std::vector<float>& adapter,
-                             const Corpus& corpus) override {
-    TRY_ASSIGN(const Layout whole, adapter_layout(config_, plan.adapter));
-    const Layout phase = phase_layout(whole, plan.train_a, plan.train_b);
-    Finetuned tuned{adapter, 0, 0, 0};
-    const float moved = 0.001f * static_cast<float>(corpus.train.ids[0]);
-    scatter_add(whole, phase, std::vector<float>(phase.size, moved), tuned.adapter);
-    return tuned;
-  }
-  Result<Evaluation> evaluate(const AdapterSpec&, const std::vector<float>& adapter,
-                              std::span<const TokenId>, std::uint64_t, int) override {
-    double sum = 0;
-    for (const float value : adapter) sum += value;
-    return Evaluation{1, 1, adapter.empty() ? 0 : sum / static_cast<double>(adapter.size())};
-  }
-
- private:
-  ModelConfig config_;
-};
 
 constexpr std::uint32_t kNodes = 40;
 
@@ -70,12 +38,12 @@ std::vector<FleetNode> nodes() {
 }
 
 Result<PrivateFleetResult> run(const FleetPlan& plan) {
-  MovingModel model;
+  ToyModel model;
   return run_private_fleet(model, nodes(), plan, [](std::uint64_t) {});
 }
 
 double moved_by(const PrivateFleetResult& result, const FleetPlan& plan) {
-  const MovingModel model;
+  const ToyModel model;
   const Layout whole =
       *adapter_layout(model.config(), {plan.campaign.lora.rank, plan.campaign.lora.alpha, {}});
   double first = 0, trained = 0;
