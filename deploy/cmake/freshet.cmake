@@ -108,7 +108,7 @@ function(freshet_fuzz name)
   target_link_libraries(fuzz_${name} PRIVATE ${FUZZ_LINK})
   set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(NOT FRESHET_FUZZ)
-    add_test(NAME fuzz_${name} COMMAND fuzz_${name} --seconds 3 ${CMAKE_SOURCE_DIR}/tests/fuzz/seeds/${name}
+    add_test(NAME fuzz_${name} COMMAND fuzz_${name} --seconds 3 --seed 1 ${CMAKE_SOURCE_DIR}/tests/fuzz/seeds/${name}
       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 60)
   endif()

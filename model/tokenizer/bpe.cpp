@@ -133,6 +133,7 @@ bool WordCache::append(std::string_view word, std::vector<TokenId>& ids) const {
   const Slot& slot = slots_[slot_of(word)];
   if (slot.word_bytes != word.size() || std::memcmp(slot.data, word.data(), word.size()) != 0)
     return false;
+  if (slot.ids == 0) return true;
   const std::size_t size = ids.size();
   ids.resize(size + slot.ids);
   std::memcpy(ids.data() + size, slot.data + word.size(), slot.ids * sizeof(TokenId));
