@@ -1,12 +1,12 @@
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "authority/passphrase.h"
 #include "authority/server.h"
 #include "base/exit_code.h"
+#include "base/flags.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/process_limits.h"
@@ -192,9 +192,9 @@ Result<int> serve(const Options& options) {
   return static_cast<int>(ExitCode::kInterrupted);
 }
 
-Result<int> dispatch(const CLI::App& app, const Options& options) {
+Result<int> dispatch(const Command& app, const Options& options) {
   TRY(harden_process());
-  const std::string verb = app.get_subcommands().front()->get_name();
+  const std::string verb = app.typed();
   if (verb == "init") return init(options);
   if (verb == "invite") return invite(options);
   if (verb == "rotate") return rotate(options);
@@ -203,82 +203,78 @@ Result<int> dispatch(const CLI::App& app, const Options& options) {
   return command(options, verb);
 }
 
-CLI::App* add_verb(CLI::App& app, Options& options, const char* name, const char* help) {
-  CLI::App* verb = app.add_subcommand(name, help);
+Command* add_verb(Command& app, Options& options, const char* name, const char* help) {
+  Command* verb = app.add_subcommand(name, help);
   verb->add_option("--dir", options.folder, "Folder of the authority: keys, certificates, journal")
       ->required()
       ->type_name("DIR");
   return verb;
 }
 
-void add_root(CLI::App* verb, Options& options) {
+void add_root(Command* verb, Options& options) {
   verb->add_option("--root", options.root, "File of the root key; default: DIR/root.key");
   verb->add_option("--passphrase-file", options.passphrase_file,
                    "Private file whose first line is the passphrase; default: ask the terminal");
   verb->add_option("--issuer-days", options.issuer_days, "How long the issuer is good for")
-      ->check(CLI::Range(1, 3650))
-      ->capture_default_str();
+      ->range(1, 3650)
+      ->show_default();
 }
 
-void add_terms(CLI::App* verb, Options& options) {
+void add_terms(Command* verb, Options& options) {
   verb->add_option("--days", options.days, "How long certificates are good for")
-      ->check(CLI::Range(1, 3650))
-      ->capture_default_str();
+      ->range(1, 3650)
+      ->show_default();
   verb->add_option("--list-hours", options.list_hours,
                    "How long a revocation list is good for: so long a fleet works without the "
                    "authority")
-      ->check(CLI::Range(1, 24 * 365))
-      ->capture_default_str();
+      ->range(1, 24 * 365)
+      ->show_default();
 }
 
-void add_verbs(CLI::App& app, Options& options) {
-  CLI::App* init_verb = add_verb(app, options, "init", "Make the root key and the first issuer");
+void add_verbs(Command& app, Options& options) {
+  Command* init_verb = add_verb(app, options, "init", "Make the root key and the first issuer");
   add_root(init_verb, options);
-  CLI::App* invite_verb =
+  Command* invite_verb =
       add_verb(app, options, "invite", "Print a join token: one line, for one machine, once");
   invite_verb->add_option("--name", options.name, "What to call the machine in lists and logs");
   invite_verb->add_flag("--coordinator", options.coordinator, "For a coordinator, not a node");
   invite_verb->add_option("--hours", options.hours, "How long the token is good for")
-      ->check(CLI::Range(1, 24))
-      ->capture_default_str();
+      ->range(1, 24)
+      ->show_default();
   invite_verb->add_flag("--approve-first", options.approve_first,
                         "Whoever joins waits for `freshet authority approve`");
-  for (CLI::App* verb : {init_verb, invite_verb}) {
+  for (Command* verb : {init_verb, invite_verb}) {
     verb->add_option("--at", options.at, "Where machines reach the authority: tcp://HOST:PORT");
     verb->add_option("--coordinator-at", options.coordinator_at,
                      "Where nodes reach the coordinator: tcp://HOST:PORT");
   }
-  CLI::App* approve_verb = add_verb(app, options, "approve", "Let a machine in that waits");
-  CLI::App* revoke_verb =
+  Command* approve_verb = add_verb(app, options, "approve", "Let a machine in that waits");
+  Command* revoke_verb =
       add_verb(app, options, "revoke", "Shut a machine out: now, and whatever it holds");
-  for (CLI::App* verb : {approve_verb, revoke_verb})
+  for (Command* verb : {approve_verb, revoke_verb})
     verb->add_option("ID", options.id, "As `freshet authority list` shows it")->required();
-  CLI::App* rotate_verb =
+  Command* rotate_verb =
       add_verb(app, options, "rotate", "Put the next issuer into office; needs the root key");
   add_root(rotate_verb, options);
   rotate_verb->add_flag("--revoke-old", options.revoke_old,
                         "What the issuers before it signed is believed no more");
-  CLI::App* serve_verb = add_verb(app, options, "serve", "Answer machines until SIGINT or SIGTERM");
+  Command* serve_verb = add_verb(app, options, "serve", "Answer machines until SIGINT or SIGTERM");
   serve_verb->add_option("--listen", options.listen, "Address; port 0 takes any free one")
-      ->capture_default_str();
-  CLI::App* list_verb =
+      ->show_default();
+  Command* list_verb =
       add_verb(app, options, "list", "Who has a certificate, who is invited, who waits");
-  for (CLI::App* verb : {invite_verb, approve_verb, revoke_verb, serve_verb, list_verb})
+  for (Command* verb : {invite_verb, approve_verb, revoke_verb, serve_verb, list_verb})
     verb->add_flag("--json", options.json, "One JSON object");
   add_terms(init_verb, options);
 }
 
 int main_of(int argc, char** argv) {
   Options options;
-  CLI::App app("Says who belongs to a fleet: gives certificates, and takes them back.",
-               "freshet authority");
-  app.require_subcommand(1);
+  Command app("Says who belongs to a fleet: gives certificates, and takes them back.",
+              "freshet authority");
+  app.require_subcommand();
   add_verbs(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
-  }
+  if (const auto over = app.parse(argc, argv)) return *over;
   log::set_name("authority");
   auto code = dispatch(app, options);
   return code ? *code : report(code.error());

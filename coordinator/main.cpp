@@ -1,10 +1,10 @@
 #include <fmt/core.h>
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "base/exit_code.h"
+#include "base/flags.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -141,45 +141,46 @@ Result<int> submit(const Options& options) {
              {{"do", "submit"}, {"toml", toml}, {"source", options.file}, {"base", base.string()}});
 }
 
-void add_folder(CLI::App* app, Options& options) {
+void add_folder(Command* app, Options& options) {
   app->add_option("--dir", options.folder, "Folder of the coordinator: keys, campaigns, journal")
       ->required()
       ->type_name("DIR");
 }
 
-CLI::App* add_campaign_verb(CLI::App* campaign, Options& options, const std::string& name,
-                            const std::string& help) {
-  CLI::App* verb = campaign->add_subcommand(name, help);
+Command* add_campaign_verb(Command* campaign, Options& options, const std::string& name,
+                           const std::string& help) {
+  Command* verb = campaign->add_subcommand(name, help);
   add_folder(verb, options);
   verb->add_flag("--json", options.json, "One JSON object a line");
   return verb;
 }
 
-Result<int> dispatch(const CLI::App& app, const Options& options) {
+Result<int> dispatch(const Command& app, const Options& options) {
   TRY(harden_process());
-  if (app.got_subcommand("init")) return init(options);
-  if (app.got_subcommand("allow")) return allow(options);
-  if (app.got_subcommand("join")) return join(options);
-  if (app.got_subcommand("rotate")) return rotate(options);
-  if (app.got_subcommand("run")) return run(options);
-  const std::string verb = app.get_subcommand("campaign")->get_subcommands().front()->get_name();
-  return verb == "submit" ? submit(options) : ask(options, {{"do", verb}});
+  const std::string verb = app.typed();
+  if (verb == "init") return init(options);
+  if (verb == "allow") return allow(options);
+  if (verb == "join") return join(options);
+  if (verb == "rotate") return rotate(options);
+  if (verb == "run") return run(options);
+  if (verb == "campaign submit") return submit(options);
+  return ask(options, {{"do", verb.substr(verb.find(' ') + 1)}});
 }
 
 int main_of(int argc, char** argv) {
   Options options;
-  CLI::App app("Runs campaigns: invites nodes, adds their updates, publishes adapters.",
-               "freshet coordinator");
-  app.require_subcommand(1);
-  CLI::App* init_verb =
+  Command app("Runs campaigns: invites nodes, adds their updates, publishes adapters.",
+              "freshet coordinator");
+  app.require_subcommand();
+  Command* init_verb =
       app.add_subcommand("init", "Make the keys, print the identity line that nodes pin");
   add_folder(init_verb, options);
-  CLI::App* allow_verb = app.add_subcommand(
+  Command* allow_verb = app.add_subcommand(
       "allow", "Let a node in, by the identity line that `freshet node init` printed");
   add_folder(allow_verb, options);
   allow_verb->add_option("NAME", options.name, "What to call the node")->required();
   allow_verb->add_option("IDENTITY", options.identity, "freshet-id-1:...")->required();
-  CLI::App* join_verb = app.add_subcommand(
+  Command* join_verb = app.add_subcommand(
       "join", "Join a fleet with a token of its authority: once, on this machine");
   add_folder(join_verb, options);
   join_verb
@@ -188,26 +189,26 @@ int main_of(int argc, char** argv) {
                    "from the input")
       ->required();
   join_verb->add_option("--wait", options.wait_s, "Seconds to wait for an operator's approval")
-      ->check(CLI::Range(0, 7 * 24 * 3600))
-      ->capture_default_str();
+      ->range(0, 7 * 24 * 3600)
+      ->show_default();
   add_folder(
       app.add_subcommand("rotate", "Replace the coordinator's keys and certificate by new ones"),
       options);
-  CLI::App* run_verb = app.add_subcommand(
+  Command* run_verb = app.add_subcommand(
       "run", "Serve nodes and run the submitted campaigns until SIGINT or SIGTERM");
   add_folder(run_verb, options);
   run_verb->add_option("--listen", options.listen, "Address for nodes; port 0 takes any free one")
-      ->capture_default_str();
+      ->show_default();
   run_verb
       ->add_option("--threads", options.threads,
                    "Threads of the trainer that adapts the cloud model")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+      ->range(1, 1024)
+      ->show_default();
   run_verb->add_flag("--json", options.json,
                      "Print the endpoint and the identity as one JSON object");
-  CLI::App* campaign =
+  Command* campaign =
       app.add_subcommand("campaign", "Submit and follow campaigns of a running coordinator");
-  campaign->require_subcommand(1);
+  campaign->require_subcommand();
   add_campaign_verb(campaign, options, "submit", "Queue the campaign that a TOML file describes")
       ->add_option("FILE", options.file, "The campaign")
       ->required();
@@ -218,11 +219,7 @@ int main_of(int argc, char** argv) {
     add_campaign_verb(campaign, options, name, help)
         ->add_option("CAMPAIGN", options.campaign,
                      "Its id; default: the one under way, else the last");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
-  }
+  if (const auto over = app.parse(argc, argv)) return *over;
   log::set_name("coordinator");
   auto code = dispatch(app, options);
   return code ? *code : report(code.error());

@@ -1,10 +1,10 @@
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 
 #include "base/exit_code.h"
+#include "base/flags.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -140,23 +140,24 @@ Result<int> status(const Options& options) {
   return 0;
 }
 
-Result<int> dispatch(const CLI::App& app, const Options& options) {
+Result<int> dispatch(const Command& app, const Options& options) {
   TRY(harden_process());
-  if (app.got_subcommand("init")) return init(options);
-  if (app.got_subcommand("join")) return join(options);
-  if (app.got_subcommand("rotate")) return rotate(options);
-  if (app.got_subcommand("policy")) return show_policy(options);
-  if (app.got_subcommand("payload")) return show_payload(options);
-  return app.got_subcommand("run") ? run(options) : status(options);
+  const std::string verb = app.typed();
+  if (verb == "init") return init(options);
+  if (verb == "join") return join(options);
+  if (verb == "rotate") return rotate(options);
+  if (verb == "policy") return show_policy(options);
+  if (verb == "payload") return show_payload(options);
+  return verb == "run" ? run(options) : status(options);
 }
 
-void add_policy(CLI::App* verb, Options& options) {
+void add_policy(Command* verb, Options& options) {
   verb->add_option("--policy", options.policy,
                    "What this node gives, docs/node-policy.md; default DIR/policy.toml")
       ->type_name("FILE");
 }
 
-void add_run(CLI::App* run_verb, Options& options) {
+void add_run(Command* run_verb, Options& options) {
   run_verb
       ->add_option("--data", options.data,
                    "Folder of private text (.txt, .md, .jsonl); it never leaves this machine")
@@ -176,16 +177,16 @@ void add_run(CLI::App* run_verb, Options& options) {
       ->type_name("LINE");
   run_verb->add_option("--name", options.name, "What this node calls itself in its own files");
   run_verb->add_option("--threads", options.threads, "Threads of the trainer")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+      ->range(1, 1024)
+      ->show_default();
   run_verb
       ->add_option("--trainer-memory-mib", options.trainer_memory_mib,
                    "Memory that the trainer may write to; 0: what the machine has")
-      ->check(CLI::Range(0u, 1u << 24))
-      ->capture_default_str();
+      ->range(0u, 1u << 24)
+      ->show_default();
   run_verb
       ->add_option("--weight-max", options.weight_max, "The most weight this node takes in a sum")
-      ->check(CLI::Range(1u, limits::kWeightMax));
+      ->range(1u, limits::kWeightMax);
   add_policy(run_verb, options);
   run_verb->add_flag("--trust-coordinator", options.trust_coordinator,
                      "Take part as well in campaigns whose coordinator opens every update");
@@ -194,7 +195,7 @@ void add_run(CLI::App* run_verb, Options& options) {
   run_verb
       ->add_option("--eval-tokens", options.eval_tokens,
                    "Held-out tokens an evaluation looks at; 0 is all")
-      ->capture_default_str();
+      ->show_default();
   run_verb->add_flag("--baseline", options.baseline,
                      "After a campaign also train at home alone, to see what the others gave");
   run_verb->add_flag("--exit-when-finished", options.exit_when_finished,
@@ -205,49 +206,45 @@ void add_run(CLI::App* run_verb, Options& options) {
       ->type_name("FOLDER");
 }
 
-void add_join(CLI::App* verb, Options& options) {
+void add_join(Command* verb, Options& options) {
   verb->add_option("TOKEN", options.token,
                    "The line that `freshet authority invite` printed; - reads it from the input")
       ->required();
   verb->add_option("--wait", options.wait_s, "Seconds to wait for an operator's approval")
-      ->check(CLI::Range(0, 7 * 24 * 3600))
-      ->capture_default_str();
+      ->range(0, 7 * 24 * 3600)
+      ->show_default();
 }
 
 int main_of(int argc, char** argv) {
   Options options;
-  CLI::App app("Trains on private text where it lives and sends only sealed adapter updates.",
-               "freshet node");
-  app.require_subcommand(1);
-  CLI::App* init_verb = app.add_subcommand(
+  Command app("Trains on private text where it lives and sends only sealed adapter updates.",
+              "freshet node");
+  app.require_subcommand();
+  Command* init_verb = app.add_subcommand(
       "init", "Make the keys, print the identity line for `freshet coordinator allow`");
-  CLI::App* run_verb =
+  Command* run_verb =
       app.add_subcommand("run", "Take part in the coordinator's campaigns until SIGINT or SIGTERM");
-  CLI::App* status_verb = app.add_subcommand("status", "Show where the node of a folder is");
-  CLI::App* policy_verb =
+  Command* status_verb = app.add_subcommand("status", "Show where the node of a folder is");
+  Command* policy_verb =
       app.add_subcommand("policy", "Print the policy in force, to keep in DIR/policy.toml");
   add_policy(policy_verb, options);
-  CLI::App* join_verb = app.add_subcommand(
+  Command* join_verb = app.add_subcommand(
       "join", "Join a fleet with a token of its authority: once, on this machine");
   add_join(join_verb, options);
-  CLI::App* rotate_verb =
+  Command* rotate_verb =
       app.add_subcommand("rotate", "Replace this node's keys and certificate by new ones");
-  CLI::App* payload_verb =
+  Command* payload_verb =
       app.add_subcommand("payload", "Show exactly what left the node in its last masked round");
-  for (CLI::App* verb :
+  for (Command* verb :
        {init_verb, join_verb, rotate_verb, run_verb, status_verb, policy_verb, payload_verb})
     verb->add_option("--dir", options.folder,
                      "Folder of the node: keys, contribution, its own records")
         ->required()
         ->type_name("DIR");
   add_run(run_verb, options);
-  for (CLI::App* verb : {status_verb, payload_verb})
+  for (Command* verb : {status_verb, payload_verb})
     verb->add_flag("--json", options.json, "One JSON object");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
-  }
+  if (const auto over = app.parse(argc, argv)) return *over;
   log::set_name(options.name.empty() ? "node" : options.name);
   auto code = dispatch(app, options);
   return code ? *code : report(code.error());

@@ -2,10 +2,10 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 
 #include "base/exit_code.h"
+#include "base/flags.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "simulations/simulation.h"
@@ -17,6 +17,7 @@ struct Options {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
   sim::Size size;
+  std::string graph;           // sparse or complete: one calm round of all nodes
   std::uint32_t nodes_to = 0;  // 0: every seed has size.nodes
   bool json = false, wire = false;
 };
@@ -115,42 +116,39 @@ int run(const Options& options) {
 
 int main_of(int argc, char** argv) {
   Options options;
-  CLI::App app{
+  Command app{
       "Runs the campaign and session machines over a simulated network and clock, with nodes that "
       "are slow, vanish or "
       "lie and a coordinator that crashes, and checks the invariants after every event.",
       "freshet simulate protocol"};
   app.add_option("--seed", options.seed,
                  "The first seed; a seed alone fixes everything that happens")
-      ->capture_default_str();
+      ->show_default();
   app.add_option("--seeds", options.seeds, "How many seeds, from the first on")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{10'000'000}))
-      ->capture_default_str();
+      ->range(std::uint64_t{1}, std::uint64_t{10'000'000})
+      ->show_default();
   app.add_option("--rounds", options.size.rounds, "Versions that each campaign publishes")
-      ->check(CLI::Range(1u, 10'000u))
-      ->capture_default_str();
+      ->range(1u, 10'000u)
+      ->show_default();
   app.add_option("--nodes", options.size.nodes, "Nodes of each fleet")
-      ->check(CLI::Range(1u, static_cast<unsigned>(limits::kCohortMax)))
-      ->capture_default_str();
+      ->range(1u, static_cast<unsigned>(limits::kCohortMax))
+      ->show_default();
   app.add_option("--nodes-to", options.nodes_to,
                  "Give each seed another number of nodes, from --nodes to this");
   app.add_flag("--masked", options.size.masked,
                "Masked rounds, with the real keys, shares and signatures of every node");
   app.add_option("--entries", options.size.entries, "Entries of each update")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000}))
-      ->capture_default_str();
-  app.add_option("--graph", options.size.calm,
+      ->range(std::size_t{1}, std::size_t{1'000'000})
+      ->show_default();
+  app.add_option("--graph", options.graph,
                  "One calm round of all nodes on a sparse or the complete graph: to measure it")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, sim::Calm>{
-          {"sparse", sim::Calm::kSparse}, {"complete", sim::Calm::kComplete}}));
+      ->one_of({"sparse", "complete"});
   app.add_flag("--wire", options.wire,
                "Send every message through the real codec and seal every update (slower)");
   app.add_flag("--json", options.json, "Print one JSON object");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
-  }
+  if (const auto over = app.parse(argc, argv)) return *over;
+  if (options.graph == "sparse") options.size.calm = sim::Calm::kSparse;
+  if (options.graph == "complete") options.size.calm = sim::Calm::kComplete;
   return run(options);
 }
 

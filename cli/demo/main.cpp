@@ -1,9 +1,9 @@
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "base/exit_code.h"
+#include "base/flags.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "cli/demo/run.h"
@@ -52,7 +52,7 @@ int run(const Flags& flags, int argc, char** argv) {
   return std::fflush(stdout) == 0 ? 0 : static_cast<int>(ExitCode::kNoSpace);
 }
 
-void add_flags(CLI::App& app, Flags& flags) {
+void add_flags(Command& app, Flags& flags) {
   app.add_flag("--quick", flags.quick, "The whole arc in a minute: less text, fewer rounds");
   app.add_flag("--json", flags.json,
                "Print one JSON object at the end; everything else goes to standard error");
@@ -62,30 +62,30 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--mode", flags.mode,
                  "masked: the coordinator sees the sum alone; trusted-coordinator: it opens every "
                  "update")
-      ->check(CLI::IsMember({"masked", "trusted-coordinator"}))
-      ->capture_default_str();
+      ->one_of({"masked", "trusted-coordinator"})
+      ->show_default();
   app.add_option("--method", flags.method, "How LoRA factors are federated")
-      ->check(CLI::IsMember({"fedit", "ffa", "rolora", "fedsvd", "fed-sb"}))
-      ->capture_default_str();
+      ->one_of({"fedit", "ffa", "rolora", "fedsvd", "fed-sb"})
+      ->show_default();
   app.add_option("--rule", flags.rule, "Server rule; sgd is FedAvg")
-      ->check(CLI::IsMember({"sgd", "momentum", "adam", "yogi"}))
-      ->capture_default_str();
+      ->one_of({"sgd", "momentum", "adam", "yogi"})
+      ->show_default();
   app.add_option("--nodes", flags.nodes, "Edge nodes; with --data there are as many as subfolders")
-      ->check(CLI::Range(std::size_t{2}, private_sources().size()))
-      ->capture_default_str();
+      ->range(std::size_t{2}, private_sources().size())
+      ->show_default();
   app.add_option("--rounds", flags.rounds, "Rounds instead of the demo's own number")
-      ->check(CLI::Range(1u, limits::kRoundsMax));
+      ->range(1u, limits::kRoundsMax);
   app.add_option("--dir", flags.dir, "Where everything goes; made afresh on every run")
       ->type_name("DIR")
-      ->capture_default_str();
+      ->show_default();
   app.add_option("--seed", flags.seed, "Of the initial factors and of the order of training text")
-      ->capture_default_str();
+      ->show_default();
   app.add_flag("--keep", flags.keep, "Keep the recordings of the wire (DIR/recordings)");
 }
 
 int main_of(int argc, char** argv) {
   Flags flags;
-  CLI::App app(
+  Command app(
       "Starts an authority, a coordinator and eight nodes with private text on this machine, runs "
       "a campaign\n"
       "under masks, lets the cloud model learn from it, and writes a report.",
@@ -95,11 +95,7 @@ int main_of(int argc, char** argv) {
       "--rounds 6 --dir out\n\n"
       "Ctrl-C stops everything that was started. Exit codes: docs/exit-codes.md");
   add_flags(app, flags);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
-  }
+  if (const auto over = app.parse(argc, argv)) return *over;
   return run(flags, argc, argv);
 }
 

@@ -1,5 +1,5 @@
-#include <CLI/CLI.hpp>
 
+#include "base/flags.h"
 #include "cli/model/verbs.h"
 #include "cli/model/writing.h"
 #include "model/files/model_parts.h"
@@ -42,31 +42,31 @@ Result<Written> convert_adapter(const ConvertFlags& flags) {
 // What CLI11 cannot say of flags together.
 void check_together(const ConvertFlags& flags) {
   if (flags.adapter.empty() && flags.to == "peft")
-    throw CLI::ValidationError("--to peft", "writes an adapter: name it with --adapter");
+    refuse_flag("--to peft", "writes an adapter: name it with --adapter");
   if (!flags.adapter.empty() && flags.to == "hf")
-    throw CLI::ValidationError("--to hf", "writes a model; an adapter becomes gguf or peft");
+    refuse_flag("--to hf", "writes a model; an adapter becomes gguf or peft");
   if (!flags.adapter.empty() && !flags.dtype.empty())
-    throw CLI::ValidationError("--dtype", "adapters are written as f32");
+    refuse_flag("--dtype", "adapters are written as f32");
   if (flags.to == "hf" && flags.dtype == "q8_0")
-    throw CLI::ValidationError("--dtype q8_0", "is for --to gguf alone");
+    refuse_flag("--dtype q8_0", "is for --to gguf alone");
 }
 
 }  // namespace
 
-void add_convert(CLI::App& model, Verb& chosen) {
+void add_convert(Command& model, Verb& chosen) {
   auto flags = std::make_shared<ConvertFlags>();
-  CLI::App* verb = model.add_subcommand("convert", "Write a model or an adapter in another form");
+  Command* verb = model.add_subcommand("convert", "Write a model or an adapter in another form");
   verb->add_option("MODEL", flags->model, "Model folder (Hugging Face form) or .gguf file")
       ->required();
   verb->add_option("--adapter", flags->adapter,
                    "Convert this PEFT folder of an adapter of MODEL, not MODEL");
   verb->add_option("--to", flags->to, "hf: a folder; gguf: a file; peft: an adapter's folder")
       ->required()
-      ->check(CLI::IsMember({"hf", "gguf", "peft"}));
+      ->one_of({"hf", "gguf", "peft"});
   verb->add_option("--out", flags->out, "Folder or file to write")->required();
   verb->add_option("--dtype", flags->dtype,
                    "Number format of the weights; the model's own if absent")
-      ->check(CLI::IsMember({"f32", "f16", "bf16", "q8_0"}));
+      ->one_of({"f32", "f16", "bf16", "q8_0"});
   verb->add_flag("--force", flags->force, "Replace what stands at --out");
   verb->add_flag("--json", flags->json, "One JSON object");
   verb->callback([flags, &chosen] {

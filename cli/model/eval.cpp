@@ -1,7 +1,7 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "base/exit_code.h"
+#include "base/flags.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "cli/model/adapter_flag.h"
@@ -135,9 +135,9 @@ Result<void> run(const EvalFlags& flags) {
 
 }  // namespace
 
-void add_eval(CLI::App& model, Verb& chosen) {
+void add_eval(Command& model, Verb& chosen) {
   auto flags = std::make_shared<EvalFlags>();
-  CLI::App* verb = model.add_subcommand("eval", "Measure how well a model predicts a text");
+  Command* verb = model.add_subcommand("eval", "Measure how well a model predicts a text");
   verb->add_option("MODEL", flags->model, "Model folder (Hugging Face form) or .gguf file")
       ->required();
   auto* text =
@@ -150,19 +150,18 @@ void add_eval(CLI::App& model, Verb& chosen) {
       ->needs(text);
   verb->add_option("--heldout", flags->heldout,
                    "Measure the share that a node holds out of this text, in windows")
-      ->check(CLI::Range(0.001, 0.9));
+      ->range(0.001, 0.9);
   verb->add_option("--window", flags->window, "Tokens a window, with --heldout")
-      ->capture_default_str()
-      ->check(CLI::Range(2, 65536));
+      ->show_default()
+      ->range(2, 65536);
   verb->add_option("--adapter", flags->adapter, "PEFT folder of a LoRA adapter");
   verb->add_option("--precision", flags->precision, "Of the weights")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"f32", "bf16", "int8", "nf4"}));
-  verb->add_option("--threads", flags->threads)->capture_default_str()->check(CLI::Range(1, 256));
+      ->show_default()
+      ->one_of({"f32", "bf16", "int8", "nf4"});
+  verb->add_option("--threads", flags->threads)->show_default()->range(1, 256);
   verb->add_flag("--json", flags->json, "One JSON object");
   verb->callback([flags, &chosen] {
-    if (flags->text.empty() && flags->data.empty())
-      throw CLI::RequiredError("--text FILE or --data FOLDER");
+    if (flags->text.empty() && flags->data.empty()) missing_flags("--text FILE or --data FOLDER");
     chosen = [flags] {
       const Result<void> done = run(*flags);
       return done ? 0 : report(done.error());

@@ -2,11 +2,11 @@
 
 #include "trainer/finetune.h"
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 
 #include "base/exit_code.h"
+#include "base/flags.h"
 #include "base/json.h"
 #include "base/stop_signal.h"
 #include "cli/model/finetune_output.h"
@@ -251,9 +251,9 @@ int run_verb(const FinetuneFlags& flags) {
 
 }  // namespace
 
-void add_finetune(CLI::App& model, Verb& chosen) {
+void add_finetune(Command& model, Verb& chosen) {
   auto flags = std::make_shared<FinetuneFlags>();
-  CLI::App* verb = model.add_subcommand("finetune", "Train a LoRA adapter on a text");
+  Command* verb = model.add_subcommand("finetune", "Train a LoRA adapter on a text");
   add_flags(*verb, *flags);
   verb->callback([flags, verb, &chosen] {
     check_together(*verb, *flags);

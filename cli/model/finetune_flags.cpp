@@ -1,10 +1,10 @@
 #include "cli/model/finetune_flags.h"
 
-#include <CLI/CLI.hpp>
 #include <cctype>
 #include <charconv>
 #include <cmath>
 
+#include "base/flags.h"
 #include "base/limits.h"
 
 namespace freshet {
@@ -14,84 +14,73 @@ constexpr float kRate = 2e-4f, kMezoRate = 5e-5f;
 constexpr int kAccumulateMax = 4096;
 constexpr std::int64_t kStepTokensMax = std::int64_t{1} << 24;  // of one step, all batches together
 
-void add_adapter_flags(CLI::App& verb, FinetuneFlags& flags) {
+void add_adapter_flags(Command& verb, FinetuneFlags& flags) {
   verb.add_option("--init", flags.init,
                   "Go on from this adapter (PEFT folder), with its rank and targets");
-  verb.add_option("--rank", flags.adapter.rank)
-      ->capture_default_str()
-      ->check(CLI::Range(1, limits::kAdapterRankMax));
-  verb.add_option("--alpha", flags.adapter.alpha)
-      ->capture_default_str()
-      ->check(CLI::Range(0.001f, 100'000.0f));
+  verb.add_option("--rank", flags.adapter.rank)->show_default()->range(1, limits::kAdapterRankMax);
+  verb.add_option("--alpha", flags.adapter.alpha)->show_default()->range(0.001f, 100'000.0f);
   verb.add_flag("--rslora", flags.adapter.rslora, "Scale by alpha / sqrt(rank), not alpha / rank");
   verb.add_option("--targets", flags.adapter.targets,
                   "Modules to adapt, as q_proj,v_proj; absent: every linear one")
       ->delimiter(',');
 }
 
-void add_plan_flags(CLI::App& verb, FinetuneFlags& flags) {
-  verb.add_option("--steps", flags.steps, "Steps of the optimiser")
-      ->check(CLI::Range(1, 10'000'000));
+void add_plan_flags(Command& verb, FinetuneFlags& flags) {
+  verb.add_option("--steps", flags.steps, "Steps of the optimiser")->range(1, 10'000'000);
   verb.add_option("--epochs", flags.epochs, "Or how often the text is gone through")
-      ->capture_default_str()
-      ->check(CLI::Range(0.001, 100'000.0));
+      ->show_default()
+      ->range(0.001, 100'000.0);
   verb.add_option("--batch", flags.batch, "Sequences of a batch")
-      ->capture_default_str()
-      ->check(CLI::Range(1, limits::kTrainingBatchMax));
+      ->show_default()
+      ->range(1, limits::kTrainingBatchMax);
   verb.add_option("--window", flags.window,
                   "Tokens of a sequence; absent: 256, or what the model takes")
-      ->check(CLI::Range(2, limits::kTrainingWindowMax));
+      ->range(2, limits::kTrainingWindowMax);
   verb.add_option("--accumulate", flags.accumulate, "Batches of a step")
-      ->capture_default_str()
-      ->check(CLI::Range(1, kAccumulateMax));
+      ->show_default()
+      ->range(1, kAccumulateMax);
   verb.add_option("--lr", flags.lr, "Learning rate; absent: 2e-4, with mezo 5e-5")
-      ->check(CLI::Range(1e-12f, 10.0f));
-  verb.add_option("--schedule", flags.schedule)
-      ->capture_default_str()
-      ->check(CLI::IsMember({"constant", "cosine"}));
+      ->range(1e-12f, 10.0f);
+  verb.add_option("--schedule", flags.schedule)->show_default()->one_of({"constant", "cosine"});
   verb.add_option("--warmup", flags.warmup,
                   "Steps in which the rate rises; absent: a twentieth, 100 at most")
-      ->check(CLI::Range(0, 10'000'000));
+      ->range(0, 10'000'000);
   verb.add_option("--clip", flags.clip, "Largest norm of the gradient; 0: as it is")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0f, 1e6f));
-  verb.add_option("--weight-decay", flags.weight_decay)
-      ->capture_default_str()
-      ->check(CLI::Range(0.0f, 10.0f));
-  verb.add_option("--optimizer", flags.optimizer)
-      ->capture_default_str()
-      ->check(CLI::IsMember({"adamw", "sgd"}));
+      ->show_default()
+      ->range(0.0f, 1e6f);
+  verb.add_option("--weight-decay", flags.weight_decay)->show_default()->range(0.0f, 10.0f);
+  verb.add_option("--optimizer", flags.optimizer)->show_default()->one_of({"adamw", "sgd"});
   verb.add_option("--order", flags.order,
                   "Of the text: packed rows shuffled or as they come, or windows drawn at random")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"shuffled", "sequential", "windows"}));
+      ->show_default()
+      ->one_of({"shuffled", "sequential", "windows"});
   verb.add_option("--method", flags.method, "mezo: forward passes alone (arXiv:2305.17333)")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"backprop", "mezo"}));
+      ->show_default()
+      ->one_of({"backprop", "mezo"});
   verb.add_option("--mezo-step", flags.mezo_step, "How far a perturbation goes")
-      ->capture_default_str()
-      ->check(CLI::Range(1e-8f, 1.0f));
+      ->show_default()
+      ->range(1e-8f, 1.0f);
   verb.add_option("--mezo-seeds", flags.mezo_seeds,
                   "Use so many directions again and again: one number each is the training")
-      ->check(CLI::Range(1, 1 << 20));
-  verb.add_option("--seed", flags.seed)->capture_default_str();
+      ->range(1, 1 << 20);
+  verb.add_option("--seed", flags.seed)->show_default();
 }
 
-void add_machine_flags(CLI::App& verb, FinetuneFlags& flags) {
+void add_machine_flags(Command& verb, FinetuneFlags& flags) {
   verb.add_option("--precision", flags.precision, "Of the frozen weights")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"auto", "f32", "bf16", "int8", "nf4"}));
+      ->show_default()
+      ->one_of({"auto", "f32", "bf16", "int8", "nf4"});
   verb.add_option("--memory-max", flags.memory_max, "Stay under it: 1500M, 2G");
   verb.add_option("--micro-batch", flags.micro_batch,
                   "Sequences of one pass; absent: as memory allows")
-      ->check(CLI::Range(1, limits::kTrainingBatchMax));
+      ->range(1, limits::kTrainingBatchMax);
   verb.add_flag("--recompute", flags.recompute,
                 "Keep the inputs of layers alone and run them again: less memory, more time");
   verb.add_option("--threads", flags.threads, "0: as many as there are cores")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 256));
+      ->show_default()
+      ->range(0, 256);
   verb.add_option("--device", flags.device, "cpu, or what LibTorch has: cuda, cuda:1")
-      ->capture_default_str();
+      ->show_default();
 }
 
 }  // namespace
@@ -113,7 +102,7 @@ std::optional<std::uint64_t> parse_size(const std::string& text) {
   return static_cast<std::uint64_t>(bytes);
 }
 
-void add_flags(CLI::App& verb, FinetuneFlags& flags) {
+void add_flags(Command& verb, FinetuneFlags& flags) {
   verb.add_option("MODEL", flags.model, "Model folder (Hugging Face form) or .gguf file")
       ->required();
   verb.add_option("--data", flags.data, "A .txt, .md or .jsonl file, or a folder of them")
@@ -124,10 +113,10 @@ void add_flags(CLI::App& verb, FinetuneFlags& flags) {
   add_machine_flags(verb, flags);
   verb.add_option("--heldout", flags.heldout,
                   "Keep this share of the text back and measure on it, before and after")
-      ->check(CLI::Range(0.001, 0.9));
+      ->range(0.001, 0.9);
   verb.add_option("--save-every", flags.save_every,
                   "Save the state after so many steps; absent: every minute")
-      ->check(CLI::Range(1, 10'000'000));
+      ->range(1, 10'000'000);
   verb.add_flag("--resume", flags.resume, "Go on where a training into this folder was broken off");
   verb.add_flag("--force", flags.force,
                 "Replace what stands at --out, and forget a training that was broken off");
@@ -135,10 +124,10 @@ void add_flags(CLI::App& verb, FinetuneFlags& flags) {
   verb.add_flag("--json", flags.json, "One JSON object as the last line");
 }
 
-void check_together(const CLI::App& verb, FinetuneFlags& flags) {
-  const auto given = [&](const char* name) { return verb.count(name) > 0; };
+void check_together(const Command& verb, FinetuneFlags& flags) {
+  const auto given = [&](const char* name) { return verb.given(name); };
   const auto refuse = [](const std::string& name, const std::string& why) {
-    throw CLI::ValidationError(name, why);
+    refuse_flag(name, why);
   };
   if (given("--steps") && given("--epochs"))
     refuse("--steps", "and --epochs both say how long; give one");

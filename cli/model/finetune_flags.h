@@ -7,12 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/flags.h"
 #include "base/result.h"
 #include "trainer/training/train_plan.h"
-
-namespace CLI {
-class App;
-}
 
 namespace freshet {
 
@@ -38,10 +35,10 @@ struct FinetuneFlags {
 };
 
 // Adds the options to the verb.
-void add_flags(CLI::App& verb, FinetuneFlags& flags);
+void add_flags(Command& verb, FinetuneFlags& flags);
 
-// Throws CLI::ValidationError for flags that do not go together; fills memory_bytes.
-void check_together(const CLI::App& verb, FinetuneFlags& flags);
+// Refuses flags that do not go together; fills memory_bytes.
+void check_together(const Command& verb, FinetuneFlags& flags);
 
 // The plan but for what model and text decide: window, steps, warm-up.
 TrainPlan plan_of(const FinetuneFlags& flags);

@@ -2,11 +2,11 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 
 #include "base/exit_code.h"
+#include "base/flags.h"
 #include "base/json.h"
 #include "cli/model/adapter_flag.h"
 #include "cli/model/loaded.h"
@@ -103,47 +103,44 @@ Result<void> run(GenerateFlags flags) {
   return {};
 }
 
-void add_sampling_flags(CLI::App& verb, GeneratePlan& plan) {
+void add_sampling_flags(Command& verb, GeneratePlan& plan) {
   verb.add_option("--max-tokens", plan.tokens_max, "Of the continuation")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1'000'000));
-  CLI::Option* greedy = verb.add_flag("--greedy", plan.greedy, "Always the likeliest token");
+      ->show_default()
+      ->range(1, 1'000'000);
+  Flag* greedy = verb.add_flag("--greedy", plan.greedy, "Always the likeliest token");
   verb.add_option("--temperature", plan.temperature,
                   "Under 1 nearer to the likeliest, over 1 farther")
-      ->capture_default_str()
-      ->check(CLI::Range(0.01f, 100.0f))
+      ->show_default()
+      ->range(0.01f, 100.0f)
       ->excludes(greedy);
   verb.add_option("--top-k", plan.top_k, "Draw from the so many likeliest; 0: from all")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 1 << 20))
+      ->show_default()
+      ->range(0, 1 << 20)
       ->excludes(greedy);
   verb.add_option("--top-p", plan.top_p,
                   "Draw from the fewest likeliest that have this probability together")
-      ->capture_default_str()
-      ->check(CLI::Range(1e-6f, 1.0f))
+      ->show_default()
+      ->range(1e-6f, 1.0f)
       ->excludes(greedy);
   verb.add_option("--repetition-penalty", plan.repetition_penalty,
                   "Over 1: tokens that came before are less likely")
-      ->capture_default_str()
-      ->check(CLI::Range(0.1f, 10.0f));
-  verb.add_option("--seed", plan.seed, "Of what is drawn")->capture_default_str();
-  verb.add_option("--stop", plan.stops, "A text that ends the continuation; may be given again")
-      ->allow_extra_args(false);
+      ->show_default()
+      ->range(0.1f, 10.0f);
+  verb.add_option("--seed", plan.seed, "Of what is drawn")->show_default();
+  verb.add_option("--stop", plan.stops, "A text that ends the continuation; may be given again");
 }
 
 }  // namespace
 
-void add_generate(CLI::App& model, Verb& chosen) {
+void add_generate(Command& model, Verb& chosen) {
   auto flags = std::make_shared<GenerateFlags>();
-  CLI::App* verb = model.add_subcommand("generate", "Continue a prompt, or answer a message");
+  Command* verb = model.add_subcommand("generate", "Continue a prompt, or answer a message");
   verb->add_option("MODEL", flags->model, "Model folder (Hugging Face form) or .gguf file")
       ->required();
-  CLI::Option* prompt = verb->add_option("--prompt", flags->prompt, "Text to continue");
-  CLI::Option* ids =
-      verb->add_option("--prompt-ids", flags->prompt_ids, "Token ids to continue: 1,2,3")
-          ->allow_extra_args(false)
-          ->delimiter(',');
-  CLI::Option* chat =
+  Flag* prompt = verb->add_option("--prompt", flags->prompt, "Text to continue");
+  Flag* ids = verb->add_option("--prompt-ids", flags->prompt_ids, "Token ids to continue: 1,2,3")
+                  ->delimiter(',');
+  Flag* chat =
       verb->add_option("--chat", flags->chat, "A message to answer, in the model's chat template");
   prompt->excludes(ids)->excludes(chat);
   ids->excludes(chat);
@@ -151,18 +148,18 @@ void add_generate(CLI::App& model, Verb& chosen) {
   add_sampling_flags(*verb, flags->plan);
   verb->add_option("--adapter", flags->adapter, "PEFT folder of a LoRA adapter");
   verb->add_option("--precision", flags->precision, kPrecisionHelp)
-      ->capture_default_str()
-      ->check(CLI::IsMember({"auto", "f32", "bf16", "int8", "nf4"}));
-  CLI::Option* json = verb->add_flag("--json", flags->json, "One JSON object");
+      ->show_default()
+      ->one_of({"auto", "f32", "bf16", "int8", "nf4"});
+  Flag* json = verb->add_flag("--json", flags->json, "One JSON object");
   verb->add_option("--logits", flags->logits,
                    "With --json: the first so many logits after the prompt")
-      ->check(CLI::Range(0, 1 << 20))
+      ->range(0, 1 << 20)
       ->needs(json);
-  verb->add_option("--threads", flags->threads)->capture_default_str()->check(CLI::Range(1, 256));
+  verb->add_option("--threads", flags->threads)->show_default()->range(1, 256);
   verb->callback([flags, prompt, ids, chat, &chosen] {
-    if (prompt->empty() && ids->empty() && chat->empty())
-      throw CLI::RequiredError("--prompt TEXT, --prompt-ids IDS or --chat MESSAGE");
-    flags->has_chat = !chat->empty();
+    if (!prompt->given() && !ids->given() && !chat->given())
+      missing_flags("--prompt TEXT, --prompt-ids IDS or --chat MESSAGE");
+    flags->has_chat = chat->given();
     chosen = [flags] {
       const Result<void> done = run(*flags);
       return done ? 0 : report(done.error());

@@ -1,8 +1,8 @@
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
 
 #include "base/exit_code.h"
+#include "base/flags.h"
 #include "base/json.h"
 #include "cli/model/verbs.h"
 #include "model/adapter.h"
@@ -136,9 +136,9 @@ void print(const InfoFlags& flags, const Info& info) {
 
 }  // namespace
 
-void add_info(CLI::App& model, Verb& chosen) {
+void add_info(Command& model, Verb& chosen) {
   auto flags = std::make_shared<InfoFlags>();
-  CLI::App* verb = model.add_subcommand(
+  Command* verb = model.add_subcommand(
       "info", "Say what a model is, after checking its files against each other");
   verb->add_option("MODEL", flags->folder, "Model folder (Hugging Face form) or .gguf file")
       ->required();

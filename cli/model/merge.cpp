@@ -1,5 +1,5 @@
-#include <CLI/CLI.hpp>
 
+#include "base/flags.h"
 #include "cli/model/verbs.h"
 #include "cli/model/writing.h"
 #include "model/files/model_parts.h"
@@ -26,16 +26,16 @@ Result<Written> merge(const MergeFlags& flags, const OnProgress& on_progress) {
 
 }  // namespace
 
-void add_merge(CLI::App& model, Verb& chosen) {
+void add_merge(Command& model, Verb& chosen) {
   auto flags = std::make_shared<MergeFlags>();
-  CLI::App* verb = model.add_subcommand("merge", "Fold an adapter into the weights of its model");
+  Command* verb = model.add_subcommand("merge", "Fold an adapter into the weights of its model");
   verb->add_option("MODEL", flags->model, "Model folder (Hugging Face form) or .gguf file")
       ->required();
   verb->add_option("--adapter", flags->adapter, "PEFT folder of a LoRA adapter")->required();
   verb->add_option("--out", flags->out, "Model folder to write")->required();
   verb->add_option("--dtype", flags->dtype,
                    "Number format of the weights; the model's own if absent")
-      ->check(CLI::IsMember({"f32", "f16", "bf16"}));
+      ->one_of({"f32", "f16", "bf16"});
   verb->add_flag("--force", flags->force, "Replace the model that stands at --out");
   verb->add_flag("--json", flags->json, "One JSON object");
   verb->callback([flags, &chosen] {

@@ -1,9 +1,9 @@
 #include "trainer/pretrain.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "base/exit_code.h"
+#include "base/flags.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "cli/model/verbs.h"
@@ -77,9 +77,10 @@ Result<void> run(PretrainFlags flags) {
 
 }  // namespace
 
-void add_pretrain(CLI::App& model, Verb& chosen) {
+void add_pretrain(Command& model, Verb& chosen) {
   auto flags = std::make_shared<PretrainFlags>();
-  CLI::App* verb =
+  flags->config.max_positions = 512;
+  Command* verb =
       model.add_subcommand("pretrain", "Train a small Llama-shaped model from random weights");
   verb->add_option("--text", flags->text, "Folder of text to train on")->required();
   verb->add_option("--valid", flags->valid, "Folder of text to measure on, not in --text")
@@ -90,32 +91,22 @@ void add_pretrain(CLI::App& model, Verb& chosen) {
   verb->add_option("--out", flags->out, "Folder of the model to write")->required();
   verb->add_option("--from", flags->from,
                    "Model folder of the same shape to go on from, instead of random weights");
-  verb->add_option("--hidden", flags->config.hidden_size)->required()->check(CLI::Range(8, 8192));
-  verb->add_option("--intermediate", flags->config.intermediate_size)
-      ->required()
-      ->check(CLI::Range(8, 32768));
-  verb->add_option("--layers", flags->config.layers)->required()->check(CLI::Range(1, 256));
-  verb->add_option("--heads", flags->config.heads)->required()->check(CLI::Range(1, 256));
-  verb->add_option("--kv-heads", flags->config.kv_heads)->required()->check(CLI::Range(1, 256));
-  verb->add_option("--positions", flags->config.max_positions)
-      ->default_val(512)
-      ->check(CLI::Range(8, 65536));
-  verb->add_option("--window", flags->plan.window)
-      ->capture_default_str()
-      ->check(CLI::Range(8, 65536));
-  verb->add_option("--batch", flags->plan.batch)->capture_default_str()->check(CLI::Range(1, 4096));
-  verb->add_option("--steps", flags->plan.steps)
-      ->capture_default_str()
-      ->check(CLI::Range(1, 100'000'000));
+  verb->add_option("--hidden", flags->config.hidden_size)->required()->range(8, 8192);
+  verb->add_option("--intermediate", flags->config.intermediate_size)->required()->range(8, 32768);
+  verb->add_option("--layers", flags->config.layers)->required()->range(1, 256);
+  verb->add_option("--heads", flags->config.heads)->required()->range(1, 256);
+  verb->add_option("--kv-heads", flags->config.kv_heads)->required()->range(1, 256);
+  verb->add_option("--positions", flags->config.max_positions)->show_default()->range(8, 65536);
+  verb->add_option("--window", flags->plan.window)->show_default()->range(8, 65536);
+  verb->add_option("--batch", flags->plan.batch)->show_default()->range(1, 4096);
+  verb->add_option("--steps", flags->plan.steps)->show_default()->range(1, 100'000'000);
   verb->add_option("--minutes", flags->plan.minutes_max,
                    "End the schedule after this time at the latest")
-      ->check(CLI::Range(0.0, 1e6));
-  verb->add_option("--lr", flags->plan.lr)->capture_default_str()->check(CLI::Range(0.0f, 1.0f));
-  verb->add_option("--report-every", flags->plan.report_every)
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1'000'000));
-  verb->add_option("--seed", flags->plan.seed)->capture_default_str();
-  verb->add_option("--threads", flags->threads)->capture_default_str()->check(CLI::Range(1, 256));
+      ->range(0.0, 1e6);
+  verb->add_option("--lr", flags->plan.lr)->show_default()->range(0.0f, 1.0f);
+  verb->add_option("--report-every", flags->plan.report_every)->show_default()->range(1, 1'000'000);
+  verb->add_option("--seed", flags->plan.seed)->show_default();
+  verb->add_option("--threads", flags->threads)->show_default()->range(1, 256);
   verb->callback([flags, &chosen] {
     chosen = [flags] {
       const Result<void> done = run(*flags);

@@ -1,9 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 
 #include "base/exit_code.h"
+#include "base/flags.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "cli/model/verbs.h"
@@ -208,113 +208,99 @@ Result<void> run(Flags flags) {
 
 namespace {
 
-void add_privacy(CLI::App& verb, Flags& flags) {
+void add_privacy(Command& verb, Flags& flags) {
   PrivacyPlan& privacy = flags.plan.campaign.privacy;
   auto* epsilon =
       verb.add_option("--epsilon", flags.epsilon,
                       "Client-level differential privacy over all rounds; inf: the same without "
                       "noise")
-          ->check(CLI::Validator(
-              [](const std::string& text) {
-                double value = 0;
-                const bool number = CLI::detail::lexical_cast(text, value) && value > 0;
-                return number ? std::string() : "it must be above 0, or inf";
-              },
-              "ABOVE 0"));
-  verb.add_option("--delta", privacy.delta)->capture_default_str()->needs(epsilon);
+          ->range(1e-6, std::numeric_limits<double>::infinity());
+  verb.add_option("--delta", privacy.delta)->show_default()->needs(epsilon);
   verb.add_option("--rate", privacy.sampling_rate, "Chance that a node is in a round")
-      ->capture_default_str()
-      ->check(CLI::Range(1e-6, 1.0))
+      ->show_default()
+      ->range(1e-6, 1.0)
       ->needs(epsilon);
   verb.add_option("--honest-min", privacy.honest_min,
                   "Honest nodes of a round that the noise is calibrated to")
-      ->capture_default_str()
+      ->show_default()
       ->needs(epsilon);
   verb.add_flag("--adaptive-clip", privacy.adaptive_clip, "The clip follows the norms")
       ->needs(epsilon);
 }
 
-void add_poison(CLI::App& verb, Flags& flags) {
+void add_poison(Command& verb, Flags& flags) {
   verb.add_option("--poison", flags.poison, "What poisoned nodes do")
-      ->capture_default_str()
-      ->check(
-          CLI::IsMember({"none", "sign-flip", "scale", "label-flip", "backdoor", "small-bias"}));
+      ->show_default()
+      ->one_of({"none", "sign-flip", "scale", "label-flip", "backdoor", "small-bias"});
   verb.add_option("--poisoned", flags.plan.poison.share, "Share of the nodes that are poisoned")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 0.49));
+      ->show_default()
+      ->range(0.0, 0.49);
   verb.add_option("--poison-factor", flags.plan.poison.factor,
                   "How far a poisoned node stretches what it learned")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 1e6));
+      ->show_default()
+      ->range(0.0, 1e6);
   verb.add_flag("--unclipped", flags.unclipped, "Poisoned nodes do not keep to the clip");
   verb.add_option("--robust", flags.robust, "Rule over updates")
-      ->capture_default_str()
-      ->check(CLI::IsMember(
-          {"mean", "median", "trimmed-mean", "krum", "multi-krum", "bulyan", "geometric-median"}));
+      ->show_default()
+      ->one_of(
+          {"mean", "median", "trimmed-mean", "krum", "multi-krum", "bulyan", "geometric-median"});
   verb.add_option("--public-text", flags.public_text,
                   "Text folder: a version that reads its held-out part worse is held back");
   verb.add_option("--margin", flags.plan.robust.margin, "Bits per byte that it may be worse")
-      ->capture_default_str();
+      ->show_default();
 }
 
 }  // namespace
 
-void add_simulate_learning(CLI::App& app, Verb& chosen) {
+void add_simulate_learning(Command& app, Verb& chosen) {
   auto flags = std::make_shared<Flags>();
   LocalTraining& training = flags->plan.campaign.training;
-  CLI::App* verb =
+  Command* verb =
       app.add_subcommand("simulate-learning", "Run a campaign over many nodes in one process");
   verb->add_option("--model", flags->model, "Model folder (Hugging Face form)")->required();
   auto* text = verb->add_option("--text", flags->text,
                                 "A play, one node for each of its speakers with the most text; or "
                                 "any text, with --split parts");
-  text->check(CLI::ExistingFile);
+  text->existing_file();
   auto* data =
       verb->add_option("--data", flags->data, "A folder with one subfolder of text for each node");
   text->excludes(data);
   verb->add_option("--split", flags->split, "How --text becomes nodes")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"speakers", "parts"}));
-  verb->add_option("--nodes", flags->nodes, "Nodes, with --text")
-      ->capture_default_str()
-      ->check(CLI::Range(2, 1000));
+      ->show_default()
+      ->one_of({"speakers", "parts"});
+  verb->add_option("--nodes", flags->nodes, "Nodes, with --text")->show_default()->range(2, 1000);
   verb->add_option("--method", flags->method)
-      ->capture_default_str()
-      ->check(CLI::IsMember({"fedit", "ffa", "rolora", "fedsvd", "fed-sb"}));
+      ->show_default()
+      ->one_of({"fedit", "ffa", "rolora", "fedsvd", "fed-sb"});
   verb->add_option("--rule", flags->rule, "Server rule")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"sgd", "momentum", "adam", "yogi"}));
-  verb->add_option("--rounds", flags->plan.campaign.rounds)
-      ->capture_default_str()
-      ->check(CLI::Range(1, 100'000));
+      ->show_default()
+      ->one_of({"sgd", "momentum", "adam", "yogi"});
+  verb->add_option("--rounds", flags->plan.campaign.rounds)->show_default()->range(1, 100'000);
   verb->add_option("--steps", training.steps, "Steps of a node in a round")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 100'000));
-  verb->add_option("--batch", training.batch)->capture_default_str()->check(CLI::Range(1, 4096));
-  verb->add_option("--window", training.window)->capture_default_str()->check(CLI::Range(2, 65536));
-  verb->add_option("--lr", training.lr)->capture_default_str()->check(CLI::Range(0.0f, 10.0f));
-  verb->add_option("--rank", flags->plan.campaign.lora.rank)
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1024));
+      ->show_default()
+      ->range(1, 100'000);
+  verb->add_option("--batch", training.batch)->show_default()->range(1, 4096);
+  verb->add_option("--window", training.window)->show_default()->range(2, 65536);
+  verb->add_option("--lr", training.lr)->show_default()->range(0.0f, 10.0f);
+  verb->add_option("--rank", flags->plan.campaign.lora.rank)->show_default()->range(1, 1024);
   verb->add_option("--alpha", flags->plan.campaign.lora.alpha, "LoRA's scale is alpha / rank")
-      ->capture_default_str();
+      ->show_default();
   verb->add_option("--clip", flags->plan.campaign.clip, "L2 norm of one update at most")
-      ->capture_default_str();
+      ->show_default();
   verb->add_option("--bits", flags->plan.campaign.grid.bits, "Of one rounded value")
-      ->capture_default_str();
-  verb->add_option("--server-lr", flags->server_lr, "Of the server rule")->capture_default_str();
+      ->show_default();
+  verb->add_option("--server-lr", flags->server_lr, "Of the server rule")->show_default();
   add_privacy(*verb, *flags);
-  verb->add_option("--seed", training.seed)->capture_default_str();
+  verb->add_option("--seed", training.seed)->show_default();
   verb->add_option("--threads", flags->plan.threads, "Nodes that train at a time")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 256));
+      ->show_default()
+      ->range(1, 256);
   verb->add_flag("--home-alone", flags->plan.home_alone,
                  "No campaign: every node on its own, the same steps");
   add_poison(*verb, *flags);
   verb->add_flag("--json", flags->json, "One JSON object");
   verb->callback([flags, &chosen] {
-    if (flags->text.empty() && flags->data.empty())
-      throw CLI::RequiredError("--text FILE or --data FOLDER");
+    if (flags->text.empty() && flags->data.empty()) missing_flags("--text FILE or --data FOLDER");
     chosen = [flags] {
       const Result<void> done = run(*flags);
       return done ? 0 : report(done.error());

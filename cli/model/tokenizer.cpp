@@ -1,11 +1,11 @@
 #include "model/tokenizer/tokenizer.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
 
 #include "base/exit_code.h"
 #include "base/files.h"
+#include "base/flags.h"
 #include "base/limits.h"
 #include "cli/model/verbs.h"
 #include "model/files/model_files.h"
@@ -91,9 +91,9 @@ Verb run_later(Result<void> (*run)(const Flags&), std::shared_ptr<Flags> flags) 
   };
 }
 
-CLI::App* add_coding(CLI::App& verb, const char* name, const char* says,
-                     const std::shared_ptr<CodeFlags>& flags) {
-  CLI::App* coding = verb.add_subcommand(name, says);
+Command* add_coding(Command& verb, const char* name, const char* says,
+                    const std::shared_ptr<CodeFlags>& flags) {
+  Command* coding = verb.add_subcommand(name, says);
   coding->add_option("MODEL", flags->model, "Model folder, .gguf file or tokenizer.json")
       ->required();
   return coding;
@@ -101,19 +101,16 @@ CLI::App* add_coding(CLI::App& verb, const char* name, const char* says,
 
 }  // namespace
 
-void add_tokenizer(CLI::App& model, Verb& chosen) {
+void add_tokenizer(Command& model, Verb& chosen) {
   auto flags = std::make_shared<TrainFlags>();
-  CLI::App* verb = model.add_subcommand(
+  Command* verb = model.add_subcommand(
       "tokenizer", "Train a byte-level BPE tokenizer on a folder of text, or use any tokenizer");
   verb->add_option("--text", flags->text, "Folder of text to train on");
-  verb->add_option("--vocab", flags->vocab, "Number of ids")
-      ->capture_default_str()
-      ->check(CLI::Range(260, 1'000'000));
+  verb->add_option("--vocab", flags->vocab, "Number of ids")->show_default()->range(260, 1'000'000);
   verb->add_option("--out", flags->out, "tokenizer.json to write");
-  verb->require_subcommand(0, 1);
 
   auto encoding = std::make_shared<CodeFlags>();
-  CLI::App* encoder = add_coding(*verb, "encode", "The ids of a file's text", encoding);
+  Command* encoder = add_coding(*verb, "encode", "The ids of a file's text", encoding);
   encoder->add_option("--file", encoding->file, "Text; any bytes will do")->required();
   encoder->add_option("--out", encoding->out,
                       "File for the ids, 32-bit little-endian; without it they are printed");
@@ -122,15 +119,15 @@ void add_tokenizer(CLI::App& model, Verb& chosen) {
   encoder->callback([encoding, &chosen] { chosen = run_later(&encode, encoding); });
 
   auto decoding = std::make_shared<CodeFlags>();
-  CLI::App* decoder = add_coding(*verb, "decode", "The text of a file's ids", decoding);
+  Command* decoder = add_coding(*verb, "decode", "The text of a file's ids", decoding);
   decoder->add_option("--file", decoding->file, "Ids, 32-bit little-endian")->required();
   decoder->add_option("--out", decoding->out, "File for the text; without it it is printed");
   decoder->callback([decoding, &chosen] { chosen = run_later(&decode, decoding); });
 
   verb->callback([verb, flags, &chosen] {
-    if (!verb->get_subcommands().empty()) return;
-    if (flags->text.empty()) throw CLI::RequiredError("--text");
-    if (flags->out.empty()) throw CLI::RequiredError("--out");
+    if (!verb->typed().empty()) return;
+    if (flags->text.empty()) missing_flags("--text");
+    if (flags->out.empty()) missing_flags("--out");
     chosen = run_later(&train, flags);
   });
 }

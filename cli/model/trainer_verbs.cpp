@@ -1,6 +1,6 @@
-#include <CLI/CLI.hpp>
 
 #include "base/exit_code.h"
+#include "base/flags.h"
 #include "base/log.h"
 #include "cli/model/verbs.h"
 #include "trainer/backend.h"
@@ -21,17 +21,16 @@ int serve_daemon(int threads) {
 }  // namespace
 
 int run_trainer(int argc, char** argv) {
-  CLI::App app("Freshet's trainer: everything that computes with a model", "freshet-trainer");
-  app.require_subcommand(1);
+  Command app("Freshet's trainer: everything that computes with a model", "freshet-trainer");
+  app.require_subcommand();
   Verb chosen;
   int threads = 0;
-  CLI::App* serving = app.add_subcommand(
+  Command* serving = app.add_subcommand(
       "serve", "Serve a daemon on descriptor 3 (started by the daemons themselves)");
-  serving->add_option("--threads", threads, "0: as OMP_NUM_THREADS says")
-      ->check(CLI::Range(0, 256));
+  serving->add_option("--threads", threads, "0: as OMP_NUM_THREADS says")->range(0, 256);
   serving->callback([&] { chosen = [&] { return serve_daemon(threads); }; });
-  CLI::App* model = app.add_subcommand("model", "Look at, measure, use and make models");
-  model->require_subcommand(1);
+  Command* model = app.add_subcommand("model", "Look at, measure, use and make models");
+  model->require_subcommand();
   add_info(*model, chosen);
   add_eval(*model, chosen);
   add_finetune(*model, chosen);
@@ -41,11 +40,9 @@ int run_trainer(int argc, char** argv) {
   add_tokenizer(*model, chosen);
   add_pretrain(*model, chosen);
   add_simulate_learning(app, chosen);
+  if (const auto over = app.parse(argc, argv)) return *over;
   try {
-    app.parse(argc, argv);
     return run_chosen(chosen);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
   } catch (const std::exception& error) {
     report({Code::kCorrupt, std::string("unexpected: ") + error.what()});
     return static_cast<int>(ExitCode::kBug);

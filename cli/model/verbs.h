@@ -5,25 +5,23 @@
 
 #include <functional>
 
-namespace CLI {
-class App;
-}
+#include "base/flags.h"
 
 namespace freshet {
 
 using Verb = std::function<int()>;  // set by the subcommand that the person typed
 
-void add_eval(CLI::App& model, Verb& chosen);
-void add_finetune(CLI::App& model, Verb& chosen);
-void add_generate(CLI::App& model, Verb& chosen);
-void add_info(CLI::App& model, Verb& chosen);
-void add_merge(CLI::App& model, Verb& chosen);
-void add_convert(CLI::App& model, Verb& chosen);
-void add_tokenizer(CLI::App& model, Verb& chosen);
-void add_pretrain(CLI::App& model, Verb& chosen);
+void add_eval(Command& model, Verb& chosen);
+void add_finetune(Command& model, Verb& chosen);
+void add_generate(Command& model, Verb& chosen);
+void add_info(Command& model, Verb& chosen);
+void add_merge(Command& model, Verb& chosen);
+void add_convert(Command& model, Verb& chosen);
+void add_tokenizer(Command& model, Verb& chosen);
+void add_pretrain(Command& model, Verb& chosen);
 
 // `freshet simulate learning`.
-void add_simulate_learning(CLI::App& app, Verb& chosen);
+void add_simulate_learning(Command& app, Verb& chosen);
 
 // Runs it; a machine without the memory for it gives ExitCode::kNoSpace and says so.
 int run_chosen(const Verb& chosen);

@@ -2,11 +2,10 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
-
 #include "aggregation/privacy/calibration.h"
 #include "aggregation/privacy/pld.h"
 #include "base/exit_code.h"
+#include "base/flags.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "cli/privacy/report.h"
@@ -52,38 +51,35 @@ int epsilon(const Options& options) {
 
 int main_of(int argc, char** argv) {
   Options options;
-  CLI::App app{"What privacy costs.", "freshet privacy"};
-  app.require_subcommand(1);
-  CLI::App* show = app.add_subcommand(
+  Command app{"What privacy costs.", "freshet privacy"};
+  app.require_subcommand();
+  Command* show = app.add_subcommand(
       "ledger", "What a campaign or a node has spent of its privacy budget, charge by charge");
   show->add_option("file", options.file, "The ledger: privacy.ledger of a campaign or a node")
       ->required();
   show->add_flag("--json", options.json, "Print one JSON object");
-  CLI::App* cost =
+  Command* cost =
       app.add_subcommand("epsilon", "What noise costs, or how much of it a budget asks for");
   auto* by_noise = cost->add_option("--multiplier", options.multiplier,
                                     "Noise of a sum over what one node can change in it")
-                       ->check(CLI::Range(0.05, 1e6));
+                       ->range(0.05, 1e6);
   auto* by_budget = cost->add_option("--epsilon", options.epsilon,
                                      "A budget: find the least multiplier that keeps to it")
-                        ->check(CLI::Range(1e-3, 1e3));
+                        ->range(1e-3, 1e3);
   by_noise->excludes(by_budget);
   cost->add_option("--rate", options.rate, "Chance that a node is in a round")
-      ->check(CLI::Range(1e-9, 1.0))
-      ->capture_default_str();
+      ->range(1e-9, 1.0)
+      ->show_default();
   cost->add_option("--rounds", options.rounds, "Sums that are opened")
-      ->check(CLI::Range(1u, limits::kRoundsMax))
-      ->capture_default_str();
-  cost->add_option("--delta", options.delta)->check(CLI::Range(1e-12, 0.1))->capture_default_str();
+      ->range(1u, limits::kRoundsMax)
+      ->show_default();
+  cost->add_option("--delta", options.delta)->range(1e-12, 0.1)->show_default();
   cost->add_flag("--json", options.json, "Print one JSON object");
-  try {
-    app.parse(argc, argv);
-    if (*cost && options.multiplier == 0 && options.epsilon == 0)
-      throw CLI::RequiredError("--multiplier or --epsilon");
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
-  }
-  if (*cost) return epsilon(options);
+  cost->callback([&options] {
+    if (options.multiplier == 0 && options.epsilon == 0) missing_flags("--multiplier or --epsilon");
+  });
+  if (const auto over = app.parse(argc, argv)) return *over;
+  if (cost->given()) return epsilon(options);
   auto done = ledger(options);
   return done ? *done : report(done.error());
 }

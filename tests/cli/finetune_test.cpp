@@ -2,11 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <fstream>
 
 #include "base/exit_code.h"
+#include "base/flags.h"
 #include "base/json.h"
 #include "cli/model/finetune_flags.h"
 #include "cli/model/verbs.h"
@@ -18,18 +18,13 @@ namespace freshet {
 namespace {
 
 int run_verb(const Words& words) {
-  CLI::App app("test", "model");
+  Command app("test", "model");
   Verb chosen;
   add_finetune(app, chosen);
   add_eval(app, chosen);
   add_info(app, chosen);
-  try {
-    app.parse(Words(words.rbegin(), words.rend()));
-    return run_chosen(chosen);
-  } catch (const CLI::ParseError& error) {
-    app.exit(error);
-    return static_cast<int>(ExitCode::kUsage);
-  }
+  if (const auto over = app.parse(words)) return *over;
+  return run_chosen(chosen);
 }
 
 TEST_F(Finetune, LearnsAndSaysWhatItDid) {

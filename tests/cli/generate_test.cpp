@@ -2,10 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
-
 #include "base/exit_code.h"
 #include "base/files.h"
+#include "base/flags.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "cli/model/verbs.h"
@@ -24,19 +23,14 @@ struct Ran {
 
 Ran generate(Words words, const std::string& model = "qwen3") {
   words.insert(words.begin(), {"generate", "tests/trainer/golden/" + model, "--threads", "1"});
-  CLI::App app("test", "model");
+  Command app("test", "model");
   Verb chosen;
   add_generate(app, chosen);
   Ran ran;
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
-  try {
-    app.parse(Words(words.rbegin(), words.rend()));
-    ran.code = chosen();
-  } catch (const CLI::ParseError& error) {
-    app.exit(error);
-    ran.code = static_cast<int>(ExitCode::kUsage);
-  }
+  const auto over = app.parse(words);
+  ran.code = over ? *over : chosen();
   std::fflush(stdout);
   ran.out = testing::internal::GetCapturedStdout();
   ran.errors = testing::internal::GetCapturedStderr();

@@ -2,9 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
-
 #include "base/exit_code.h"
+#include "base/flags.h"
 #include "base/json.h"
 #include "cli/model/verbs.h"
 #include "model/files/model_parts.h"
@@ -23,21 +22,17 @@ struct Ran {
 
 // The exit code, kUsage where the flags are refused, and what went to standard output.
 Ran run(const std::vector<std::string>& words) {
-  CLI::App app("test", "model");
+  Command app("test", "model");
   Verb chosen;
   add_merge(app, chosen);
   add_convert(app, chosen);
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
-  int code = static_cast<int>(ExitCode::kUsage);
-  try {
-    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
-    code = chosen();
-  } catch (const CLI::ParseError&) {
-  }
+  const auto over = app.parse(words);
+  const int code = over ? *over : chosen();
   const std::string errors = testing::internal::GetCapturedStderr();
   Ran ran{code, testing::internal::GetCapturedStdout()};
-  EXPECT_EQ(errors.empty(), code == 0 || code == static_cast<int>(ExitCode::kUsage)) << errors;
+  EXPECT_EQ(errors.empty(), code == 0) << errors;
   return ran;
 }
 

@@ -73,10 +73,7 @@ const std::vector<Package>& packages() {
       {"libseccomp", {"seccomp.h"}, {"trainer"}},
       {"OpenMP", {"omp.h"}, {"trainer"}},
       {"zlib", {"zlib.h"}, {"cli"}},
-      {"CLI11",
-       {"CLI/"},
-       {"cli", "coordinator/main.cpp", "edge_node/main.cpp", "authority/main.cpp",
-        "simulations/main.cpp"}},
+      {"CLI11", {"CLI/"}, {"base/flags.cpp"}},
   };
   return kPackages;
 }
