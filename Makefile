@@ -9,10 +9,10 @@ RUNS ?= 3
 
 help:
 	@echo 'make demo            install what is missing, build, run the demo (DEMO_ARGS="--quick")'
-	@echo 'make test            install what is missing, build, run every test, the torch-free ones under ASan and UBSan too'
+	@echo 'make test            install what is missing, build, run every test; all but those of numbers and of the cli under ASan and UBSan'
 	@echo 'make build           build the programs alone: build/release/bin/freshet'
-	@echo 'make test-release    build and run the release tests'
-	@echo 'make test-dev        build and run the torch-free tests under ASan and UBSan'
+	@echo 'make test-release    build and run the tests of what is shipped: numbers, programs, simulated fleets'
+	@echo 'make test-dev        build and run the torch-free folders but cli under ASan and UBSan'
 	@echo 'make bench-campaign  a simulated campaign against the same loop in plain PyTorch'
 	@echo 'make bench-poison    what poisoned nodes reach against each robust rule; build/bench/poison.json'
 	@echo 'make bench-privacy   quality under differential privacy over epsilon, 1,000 simulated nodes; build/bench/privacy.json'
@@ -101,8 +101,8 @@ format:
 
 tidy:
 	@deploy/install_deps.sh clang-tidy-14
-	@deploy/build_preset.sh dev $(JOBS)
-	@git ls-files '*.cpp' | grep -Ev '^(trainer|tests)/' | xargs -n 1 -P 2 clang-tidy-14 -p build/dev --quiet
+	@deploy/build_preset.sh release $(JOBS)
+	@git ls-files '*.cpp' | grep -Ev '^(trainer|tests)/' | xargs -n 1 -P 2 clang-tidy-14 -p build/release --quiet
 
 clean:
 	rm -rf build
