@@ -5,12 +5,13 @@ DEMO_ARGS ?=
 FUZZ_SECONDS ?= 60
 RUNS ?= 3
 
-.PHONY: help deps build demo test test-release test-dev bench-campaign bench-poison bench-privacy bench-secagg bench-trainer profile-trainer interop fuzz format tidy clean
+.PHONY: help deps build deb demo test test-release test-dev bench-campaign bench-poison bench-privacy bench-secagg bench-trainer profile-trainer interop fuzz format tidy clean
 
 help:
 	@echo 'make demo            install what is missing, build, run the demo (DEMO_ARGS="--quick")'
 	@echo 'make test            install what is missing, build, run every test; all but those of numbers and of the cli under ASan and UBSan'
 	@echo 'make build           build the programs alone: build/release/bin/freshet'
+	@echo 'make deb             Debian packages of the daemons and the command: build/release/packages'
 	@echo 'make test-release    build and run the tests of what is shipped: numbers, programs, simulated fleets'
 	@echo 'make test-dev        build and run the torch-free folders but cli under ASan and UBSan'
 	@echo 'make bench-campaign  a simulated campaign against the same loop in plain PyTorch'
@@ -35,6 +36,11 @@ demo: deps
 	@$(MAKE) --no-print-directory build
 	@deploy/demo_text.sh build/demo-text || { deploy/install_deps.sh --update && deploy/demo_text.sh build/demo-text; }
 	build/release/bin/freshet demo $(DEMO_ARGS)
+
+deb: deps
+	@$(MAKE) --no-print-directory build
+	@cd build/release && cpack -G DEB >packages.log || { cat packages.log >&2; exit 1; }
+	@ls build/release/packages/*.deb
 
 test: deps
 	@$(MAKE) --no-print-directory test-release
