@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 FUZZ_SECONDS ?= 60
 RUNS ?= 3
 
-.PHONY: help deps build deb demo test test-release test-dev bench-campaign bench-poison bench-privacy bench-secagg bench-trainer profile-trainer interop fuzz format tidy clean
+.PHONY: help deps build deb demo test test-release test-dev bench-adapt bench-campaign bench-poison bench-privacy bench-secagg bench-trainer profile-trainer interop fuzz format tidy clean
 
 help:
 	@echo 'make demo            install what is missing, build, run the demo (DEMO_ARGS="--quick")'
@@ -14,6 +14,7 @@ help:
 	@echo 'make deb             Debian packages of the daemons and the command: build/release/packages'
 	@echo 'make test-release    build and run the tests of what is shipped: numbers, programs, simulated fleets'
 	@echo 'make test-dev        build and run the torch-free folders but cli under ASan and UBSan'
+	@echo 'make bench-adapt     every way in which the cloud model learns of the nodes; build/bench/adapt.json'
 	@echo 'make bench-campaign  a simulated campaign against the same loop in plain PyTorch'
 	@echo 'make bench-poison    what poisoned nodes reach against each robust rule; build/bench/poison.json'
 	@echo 'make bench-privacy   quality under differential privacy over epsilon, 1,000 simulated nodes; build/bench/privacy.json'
@@ -39,6 +40,9 @@ demo: deps
 
 deb: deps
 	@$(MAKE) --no-print-directory build
+	@mkdir -p build/release/completions
+	@build/release/bin/freshet manual build/release/man >/dev/null
+	@build/release/bin/freshet completion bash >build/release/completions/freshet
 	@cd build/release && cpack -G DEB >packages.log || { cat packages.log >&2; exit 1; }
 	@ls build/release/packages/*.deb
 
@@ -65,6 +69,10 @@ bench-poison: build
 	@cmake --build build/release --target bench_poison >/dev/null
 	@python3 tests/bench/poison.py
 
+bench-adapt: build
+	@deploy/demo_text.sh build/demo-text
+	@python3 tests/bench/adapt.py
+
 bench-privacy: build
 	@deploy/demo_text.sh build/demo-text
 	@python3 tests/bench/privacy.py
@@ -79,6 +87,7 @@ bench-secagg: build
 	@cmake --build build/release --target bench_secagg >/dev/null
 	@mkdir -p build/bench
 	@build/release/bin/bench_secagg --runs $(RUNS) --folder build/bench --json build/bench/secagg.json
+	@python3 tests/bench/secagg_quality.py
 
 profile-trainer: build
 	@cmake --build build/release --target bench_profile_trainer >/dev/null

@@ -4,8 +4,47 @@
 #include <deque>
 
 #include "base/exit_code.h"
+#include "base/json.h"
 
 namespace freshet {
+namespace {
+
+// "TEXT:{constant,cosine}" has two words; "INT:INT in [1 - 64]" has none.
+Json words_of(const std::string& type) {
+  Json words = Json::array();
+  const std::size_t begin = type.find('{'), end = type.rfind('}');
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return words;
+  for (const std::string& word : CLI::detail::split(type.substr(begin + 1, end - begin - 1), ','))
+    words.push_back(word);
+  return words;
+}
+
+Json describe(const CLI::Option& option) {
+  Json names = Json::array();
+  for (const std::string& name : option.get_snames()) names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
+  if (names.empty()) names.push_back(option.get_name());
+  const std::string type = option.get_type_size() == 0 ? "" : option.get_type_name();
+  return Json{{"names", names},
+              {"says", option.get_description()},
+              {"takes", type.substr(0, type.find(':'))},
+              {"words", words_of(type)},
+              {"default", option.get_default_str()},
+              {"required", option.get_required()}};
+}
+
+Json describe(const CLI::App& app) {
+  Json flags = Json::array(), places = Json::array(), commands = Json::array();
+  for (const CLI::Option* option : app.get_options())
+    (option->get_positional() ? places : flags).push_back(describe(*option));
+  for (const CLI::App* command : app.get_subcommands(nullptr))
+    commands.push_back(describe(*command));
+  return Json{{"name", app.get_name()},     {"says", app.get_description()},
+              {"footer", app.get_footer()}, {"flags", flags},
+              {"places", places},           {"commands", commands}};
+}
+
+}  // namespace
 
 Flag* Flag::required() {
   option_->required();
@@ -141,7 +180,13 @@ std::optional<int> Command::parse(int argc, const char* const* argv) {
   return parse(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
 }
 
+std::string Command::described() const { return to_text(describe(*inside_->app)); }
+
 std::optional<int> Command::parse(const std::vector<std::string>& words) {
+  if (words == std::vector<std::string>{"--describe"}) {
+    std::puts(described().c_str());
+    return 0;
+  }
   try {
     inside_->app->parse(
         std::vector<std::string>(words.rbegin(), words.rend()));  // CLI11 takes them from the back

@@ -80,6 +80,12 @@ class Command {
   bool given(const std::string& flag) const;  // this flag of the command was
   std::string typed() const;                  // the subcommands that were: "campaign submit"; or ""
 
+  // The command and all below it as JSON: {name, says, footer, flags: [{names, says, takes, words,
+  // default, required}], places: [the same], commands: [...]}; `words` are the values that there
+  // are, where they are few. Every program prints it with
+  // --describe alone; completion and man pages are made of it.
+  std::string described() const;
+
   // Nothing where the words are good; otherwise help or the reason is printed and this is the exit
   // code.
   std::optional<int> parse(int argc, const char* const* argv);

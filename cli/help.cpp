@@ -52,6 +52,10 @@ Work with models:
   simulate learning    A campaign's learning over many nodes in one process
   simulate protocol    The protocol over a simulated network, with faults, from a seed
 
+Get help:
+  completion           Words and flags for the Tab key of bash or zsh
+  manual               Write man pages
+
 Options:
   -h, --help           Show this text; after a verb, show the verb's own
       --version        Show the version

@@ -7,12 +7,6 @@
 namespace freshet {
 namespace {
 
-struct Verb {
-  std::string_view name, second;  // second: "" where the first word is enough
-  std::string_view program;
-  std::string_view before;  // what stands before the other arguments
-};
-
 // What the trainer leaves to LibTorch: all weights of a model trained, and other devices than the
 // processor.
 bool needs_torch(std::span<const std::string> words) {
@@ -37,6 +31,8 @@ constexpr Verb kVerbs[] = {
     {"privacy", "payload", "freshet-node", "payload"},
     {"simulate", "learning", "freshet-trainer", "simulate-learning"},
     {"simulate", "protocol", "freshet-sim", ""},
+    {"completion", "", "freshet-manual", "completion"},
+    {"manual", "", "freshet-manual", "manual"},
 };
 
 bool is_help(std::string_view word) { return word == "--help" || word == "-h"; }
@@ -75,6 +71,8 @@ Decision without_second(const std::string& first) {
 }
 
 }  // namespace
+
+std::span<const Verb> all_verbs() { return kVerbs; }
 
 std::string_view nearest(std::string_view typed, std::span<const std::string_view> known) {
   std::string_view best;
