@@ -4,6 +4,8 @@
 #include <malloc.h>
 #include <omp.h>
 
+#include "trainer/kernels/no_memory.h"
+
 #if defined(__SSE__)
 #include <immintrin.h>
 #endif
@@ -20,6 +22,7 @@ void set_threads(int count) {
 int thread_count() { return ::omp_get_max_threads(); }
 
 void warm_up(int threads) {
+  end_where_new_has_no_memory();
   ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
   ::mallopt(M_TRIM_THRESHOLD, 512 << 20);
   ::mallopt(M_TOP_PAD, 16 << 20);

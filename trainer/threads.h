@@ -11,7 +11,8 @@ void set_threads(int count);
 int thread_count();  // what the environment (OMP_NUM_THREADS) or set_threads asked for
 
 // Once at the start of a process that trains: freed memory stays with the process (no page faults
-// per step), denormals are zero, and the threads are there. After this the sandbox may close.
+// per step), denormals are zero, and the threads are there; where new finds no memory, no_memory()
+// follows. After this the sandbox may close.
 void warm_up(int threads);
 
 }  // namespace freshet

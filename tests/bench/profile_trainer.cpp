@@ -3,7 +3,7 @@
 //
 // bench_profile_trainer [--config FILE] [--batch B] [--window T] [--precision f32|bf16|int8|nf4]
 // [--recompute] [--steps N]
-//                       [--threads N] [--json FILE]
+//                       [--threads N] [--loops portable|avx2|avx512|avx512_bf16] [--json FILE]
 
 #include <unistd.h>
 
@@ -15,6 +15,7 @@
 
 #include "base/json.h"
 #include "tests/trainer/random_model.h"
+#include "trainer/kernels/tile.h"
 #include "trainer/kernels/timing.h"
 #include "trainer/threads.h"
 #include "trainer/training/batches.h"
@@ -26,7 +27,7 @@ namespace freshet {
 namespace {
 
 struct Flags {
-  std::string config, json, precision = "bf16";
+  std::string config, json, loops, precision = "bf16";
   int batch = 4, window = 256, steps = 4, threads = 0, rank = 8, head_rows = 512;
   bool recompute = false;
 };
@@ -156,7 +157,18 @@ TokenBatch random_batch(const ModelConfig& config, const Flags& flags) {
   return batch;
 }
 
+Result<void> choose_loops(const std::string& name) {
+  if (name.empty()) return {};
+  for (const kernels::TileLoops* loops : kernels::tile_loops_here())
+    if (name == loops->name) {
+      kernels::use_tile_loops(*loops);
+      return {};
+    }
+  return fail(Code::kBadInput, "this processor does not run the loops \"" + name + "\"");
+}
+
 Result<void> run(const Flags& flags) {
+  TRY(choose_loops(flags.loops));
   warm_up(flags.threads > 0 ? flags.threads : thread_count());
   TRY_ASSIGN(const ModelConfig config, config_of(flags));
   Precision precision = Precision::kF32;
@@ -191,9 +203,9 @@ Result<void> run(const Flags& flags) {
                           memory = memory_parts(model, lora, layout, flags);
   double seconds = 0;
   for (const Part& part : time) seconds += part.value;
-  std::printf("%.1f M parameters in %s, %d x %d tokens, %d threads: %.0f tokens/s\n\n",
+  std::printf("%.1f M parameters in %s, %d x %d tokens, %d threads, loops %s: %.0f tokens/s\n\n",
               static_cast<double>(model.parameters) / 1e6, std::string(name_of(precision)).c_str(),
-              flags.batch, flags.window, thread_count(),
+              flags.batch, flags.window, thread_count(), kernels::tile_loops().name,
               static_cast<double>(batch.rows()) / seconds);
   print("time of a step", time, 1e3, "ms");
   print("memory", memory, 1e-6, "MB");
@@ -202,6 +214,7 @@ Result<void> run(const Flags& flags) {
                     {"batch", flags.batch},
                     {"window", flags.window},
                     {"threads", thread_count()},
+                    {"loops", kernels::tile_loops().name},
                     {"recompute", flags.recompute},
                     {"parameters", model.parameters},
                     {"step_seconds", seconds},
@@ -219,6 +232,7 @@ bool take_number(std::string_view text, int low, int high, int& value) {
 // False for a flag that is none, or a value that it does not take.
 bool take_flag(std::string_view name, std::string_view value, Flags& flags) {
   if (name == "--config") return !(flags.config = value).empty();
+  if (name == "--loops") return !(flags.loops = value).empty();
   if (name == "--json") return !(flags.json = value).empty();
   if (name == "--batch") return take_number(value, 1, 1024, flags.batch);
   if (name == "--window") return take_number(value, 2, 32768, flags.window);
@@ -250,7 +264,8 @@ int main(int argc, char** argv) {
   if (!freshet::take_flags({argv + 1, argv + argc}, flags)) {
     std::fputs(
         "usage: bench_profile_trainer [--config FILE] [--batch B] [--window T] [--precision "
-        "f32|bf16|int8|nf4]\n       [--recompute] [--rank R] [--steps N] [--threads N] [--json "
+        "f32|bf16|int8|nf4]\n       [--recompute] [--rank R] [--steps N] [--threads N]\n       "
+        "[--loops portable|avx2|avx512|avx512_bf16] [--json "
         "FILE]\n",
         stderr);
     return 2;

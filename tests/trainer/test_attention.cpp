@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "tests/trainer/every_tile_loops.h"
 #include "trainer/kernels/attention.h"
 #include "trainer/kernels/product.h"
 
@@ -149,8 +150,10 @@ void check(const AttentionCase& of) {
   SCOPED_TRACE("seed " + std::to_string(kSeed) + " time " + std::to_string(of.time) + " heads " +
                std::to_string(of.heads) + " of " + std::to_string(of.kv_heads) + " dim " +
                std::to_string(of.dim));
-  expect_near(expected, found_of(of, s, false), 1e-5);
-  if (multiplies_bf16() && of.dim % 2 == 0) expect_near(expected, found_of(of, s, true), 1e-2);
+  with_every_tile_loops([&] {
+    expect_near(expected, found_of(of, s, false), 1e-5);
+    if (multiplies_bf16() && of.dim % 2 == 0) expect_near(expected, found_of(of, s, true), 1e-2);
+  });
 }
 
 TEST(Attention, EqualsThePlainLoopsAtTheEdgesOfPanels) {

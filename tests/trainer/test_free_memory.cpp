@@ -1,7 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <new>
+#include <vector>
+
+#include "base/exit_code.h"
 #include "tests/temp_folder.h"
 #include "trainer/transformer/free_memory.h"
+#include "trainer/transformer/memory.h"
 
 namespace freshet {
 namespace {
@@ -64,6 +69,32 @@ TEST_F(FreeMemory, OfThisProcessIsNoMoreThanItsGroupsLeave) {
   const auto groups = read_file("/proc/self/cgroup", 1 << 16);
   if (!groups) GTEST_SKIP() << "a kernel without groups";
   EXPECT_LE(free_memory(), free_in_groups(*groups, "/sys/fs/cgroup"));
+}
+
+constexpr std::size_t kMoreThanThereIs = std::size_t{1} << 60;
+
+TEST(NoMemory, IsThrownWhereItCanBeCaught) {
+  EXPECT_THROW(Memory<float>{kMoreThanThereIs}, std::bad_alloc);
+  EXPECT_THROW(Memory<float>{SIZE_MAX}, std::bad_alloc);
+}
+
+void ask_on_a_thread() {
+#pragma omp parallel
+  Memory<float>{kMoreThanThereIs};
+}
+void ask_new_on_a_thread() {
+  end_where_new_has_no_memory();
+#pragma omp parallel
+  std::vector<float>().reserve(kMoreThanThereIs / 4);
+}
+
+TEST(NoMemory, OnAThreadOfAComputationEndsTheProcessWithItsCode) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto ended = testing::ExitedWithCode(static_cast<int>(ExitCode::kNoSpace));
+  EXPECT_EXIT(ask_on_a_thread(), ended, "no memory for another 4611686018427387904 bytes");
+#if !defined(__SANITIZE_ADDRESS__)  // whose new ends the process by itself
+  EXPECT_EXIT(ask_new_on_a_thread(), ended, "no memory for more");
+#endif
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "tests/trainer/every_tile_loops.h"
 #include "trainer/kernels/product.h"
 #include "trainer/kernels/tile.h"
 
@@ -86,10 +87,10 @@ double worst_error(const Case& shape, Rng& rng) {
   return worst;
 }
 
-TEST(Product, EqualsThePlainLoopForEveryFormAndShape) {
+void check_products() {
   constexpr std::uint64_t kSeed = 11;
   Rng rng(kSeed);
-  for (int trial = 0; trial < 300; ++trial) {
+  for (int trial = 0; trial < 150; ++trial) {
     Case shape{};
     shape.rows = 1 + static_cast<std::int64_t>(rng.below(40));
     shape.in = 1 + static_cast<std::int64_t>(rng.below(150));
@@ -109,10 +110,12 @@ TEST(Product, EqualsThePlainLoopForEveryFormAndShape) {
   }
 }
 
-TEST(Product, GradientOfAFactorEqualsThePlainLoop) {
+TEST(Product, EqualsThePlainLoopForEveryFormAndShape) { with_every_tile_loops(check_products); }
+
+void check_gradients_of_factors() {
   constexpr std::uint64_t kSeed = 12;
   Rng rng(kSeed);
-  for (int trial = 0; trial < 60; ++trial) {
+  for (int trial = 0; trial < 30; ++trial) {
     const auto rows = static_cast<std::int64_t>(1 + rng.below(90)),
                m = static_cast<std::int64_t>(1 + rng.below(20)),
                columns = static_cast<std::int64_t>(1 + rng.below(130));
@@ -130,6 +133,10 @@ TEST(Product, GradientOfAFactorEqualsThePlainLoop) {
       }
     EXPECT_LT(worst, 1e-4) << "seed " << kSeed << " trial " << trial;
   }
+}
+
+TEST(Product, GradientOfAFactorEqualsThePlainLoop) {
+  with_every_tile_loops(check_gradients_of_factors);
 }
 
 TEST(Matrix, QuantisedRowsStayNearTheirValues) {

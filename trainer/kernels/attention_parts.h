@@ -23,7 +23,7 @@ struct Cut {
   explicit Cut(const AttentionShape& shape) : bf16(shape.bf16) {
     const int vector = tile_loops().vector;
     const int widest = vector == 16 ? kPanelColumnsMax : 2 * vector;
-    keys = std::min<int>(widest, static_cast<int>(up_to(shape.time, vector)));
+    keys = std::min<int>(2 * vector, static_cast<int>(up_to(shape.time, vector)));
     key_panels = (shape.time + keys - 1) / keys;
     wide = up_to(std::int64_t{key_panels} * keys, 2);
     if (wide % 128 == 0) wide += 16;  // rows a power of two apart would share few cache sets

@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <new>
+#include <utility>
 
 #include "base/check.h"
 #include "trainer/kernels/few_rows.h"
+#include "trainer/kernels/no_memory.h"
 #include "trainer/kernels/tile.h"
 
 namespace freshet::kernels {
@@ -22,11 +23,7 @@ struct Buffer {
       std::free(bytes);
       size = (wanted + 4095) / 4096 * 4096;
       bytes = std::aligned_alloc(4096, size);
-      CHECK(bytes != nullptr || !omp_in_parallel(), "no memory for a panel of {} bytes", size);
-      if (bytes == nullptr) {
-        size = 0;
-        throw std::bad_alloc();
-      }
+      if (bytes == nullptr) no_memory(std::exchange(size, 0));
     }
     return bytes;
   }
@@ -118,26 +115,32 @@ void multiply_panels(const Product& product) {
     }
 }
 
+const TileLoops*& chosen_loops() {
+  static const TileLoops* chosen = tile_loops_here().back();
+  return chosen;
+}
+
 }  // namespace
 
-bool multiplies_bf16() { return &tile_loops() == &tile_loops_avx512_bf16(); }
+bool multiplies_bf16() { return tile_loops().bf16; }
 
-const TileLoops& tile_loops() {
+std::vector<const TileLoops*> tile_loops_here() {
+  std::vector<const TileLoops*> here = {&tile_loops_portable()};
 #if defined(__x86_64__)
-  static const TileLoops& chosen = [&]() -> const TileLoops& {
-    __builtin_cpu_init();
-    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-    if (wide && __builtin_cpu_supports("avx512bf16")) return tile_loops_avx512_bf16();
-    if (wide) return tile_loops_avx512();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return tile_loops_avx2();
-    return tile_loops_portable();
-  }();
-  return chosen;
-#else
-  return tile_loops_portable();
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    here.push_back(&tile_loops_avx2());
+  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  if (wide) here.push_back(&tile_loops_avx512());
+  if (wide && __builtin_cpu_supports("avx512bf16")) here.push_back(&tile_loops_avx512_bf16());
 #endif
+  return here;
 }
+
+const TileLoops& tile_loops() { return *chosen_loops(); }
+
+void use_tile_loops(const TileLoops& loops) { chosen_loops() = &loops; }
 
 void multiply(const Product& product) {
   const std::int64_t depth = product.w_by_input ? product.w.rows : product.w.columns;

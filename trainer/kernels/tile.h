@@ -5,6 +5,7 @@
 // of the standard library there: its inline copies would carry those flags to other processors.
 
 #include <cstdint>
+#include <vector>
 
 #include "trainer/kernels/matrix.h"
 
@@ -58,14 +59,20 @@ struct RowTask {
 };
 
 struct TileLoops {
+  const char* name;
   int vector;  // entries of one vector
+  bool bf16;   // multiplies it
   void (*pack)(const PackTask& task);
   void (*multiply)(const Panel& panel, const PanelTask& task);
   void (*dot_rows)(const RowTask& task);
   void (*to_bf16)(std::int64_t count, const float* values, std::uint16_t* out);
 };
 
-const TileLoops& tile_loops();  // of this processor
+// Those that this processor runs, the widest last.
+std::vector<const TileLoops*> tile_loops_here();
+const TileLoops& tile_loops();  // the widest, unless others were chosen
+// REQUIRES: one of tile_loops_here(); no product is being made.
+void use_tile_loops(const TileLoops& loops);
 const TileLoops& tile_loops_avx512_bf16();
 const TileLoops& tile_loops_avx512();
 const TileLoops& tile_loops_avx2();

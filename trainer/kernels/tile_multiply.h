@@ -50,6 +50,7 @@ template <int M, int N>
 FRESHET_INLINE void put(const Vector (&sum)[M][N], const Panel& panel, bool accumulate, float* y,
                         std::int64_t y_stride) {
   if (panel.columns == N * kLanes) {
+#pragma GCC unroll 16
     for (int m = 0; m < M; ++m)
 #pragma GCC unroll 8
       for (int n = 0; n < N; ++n) {
@@ -61,8 +62,10 @@ FRESHET_INLINE void put(const Vector (&sum)[M][N], const Panel& panel, bool accu
       }
     return;
   }
+#pragma GCC unroll 16
   for (int m = 0; m < M; ++m) {
     float row[N * kLanes];
+#pragma GCC unroll 8
     for (int n = 0; n < N; ++n) store(row + n * kLanes, sum[m][n]);
     float* at = y + m * y_stride;
     for (int j = 0; j < panel.columns; ++j)
@@ -70,8 +73,19 @@ FRESHET_INLINE void put(const Vector (&sum)[M][N], const Panel& panel, bool accu
   }
 }
 
+// Its rows of y lie far apart, where no processor expects them: they are asked for before the sums
+// are made, so that they have come when those are there.
+template <int M, int N>
+FRESHET_INLINE void expect(const PanelTask& task, std::int64_t row) {
+  const float* y = task.y + row * task.y_stride;
+  for (int m = 0; m < M; ++m)
+#pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) __builtin_prefetch(y + m * task.y_stride + n * kLanes, 1, 2);
+}
+
 template <int M, int N>
 void tile(const Panel& panel, const PanelTask& task, std::int64_t row) {
+  expect<M, N>(task, row);
   Vector sum[M][N];
 #pragma GCC unroll 16
   for (int m = 0; m < M; ++m)

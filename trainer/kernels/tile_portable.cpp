@@ -1,3 +1,4 @@
+#define FRESHET_TILE_NAME "portable"
 #define FRESHET_TILE_LANES 4
 #define FRESHET_TILE_ROWS 4
 #define FRESHET_TILE_VECTORS 2

@@ -2,15 +2,13 @@
 // Memory for numbers: aligned for vectors, not initialised, counted, and given back to the system
 // when it goes.
 
-#include <omp.h>
 #include <sys/mman.h>
 
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <utility>
 
-#include "base/check.h"
+#include "trainer/kernels/no_memory.h"
 
 namespace freshet {
 
@@ -22,15 +20,14 @@ template <class T>
 class Memory {
  public:
   Memory() = default;
-  // Throws std::bad_alloc where there is none. REQUIRES: not in a parallel region then, which
-  // nothing may be thrown out of.
+  // no_memory() where there is none.
   explicit Memory(std::size_t count) : size_(count) {
     if (count == 0) return;
-    if (count > (SIZE_MAX - 4095) / sizeof(T)) throw std::bad_alloc();
+    if (count > (SIZE_MAX - 4095) / sizeof(T)) no_memory(SIZE_MAX);
     void* at = ::mmap(nullptr, bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    CHECK(at != MAP_FAILED || !omp_in_parallel(), "no memory for {} bytes", bytes());
-    if (at == MAP_FAILED) throw std::bad_alloc();
-    if (bytes() >= (std::size_t{4} << 20)) ::madvise(at, bytes(), MADV_HUGEPAGE);
+    if (at == MAP_FAILED) no_memory(bytes());
+    // Small ones too: the kernel joins those that lie side by side, as those of a layer do.
+    ::madvise(at, bytes(), MADV_HUGEPAGE);
     data_ = static_cast<T*>(at);
   }
   Memory(Memory&& other) noexcept
