@@ -1,6 +1,8 @@
 #include "crypto/keys.h"
 
 #include <algorithm>
+#include <atomic>
+#include <mutex>
 #include <unordered_set>
 
 #include "crypto/digest.h"
@@ -35,7 +37,30 @@ bool agrees(const std::uint8_t* point) {
 }
 
 constexpr std::size_t kRememberedMax = 4'000'000;
-thread_local std::unordered_set<std::uint64_t>* remembered = nullptr;
+constexpr std::size_t kRememberedParts = 64;  // so that threads seldom wait for each other
+
+class Remembered {
+ public:
+  bool holds(std::uint64_t name) {
+    Part& part = part_of(name);
+    const std::scoped_lock lock(part.mutex);
+    return part.names.contains(name);
+  }
+  void add(std::uint64_t name) {
+    Part& part = part_of(name);
+    const std::scoped_lock lock(part.mutex);
+    if (part.names.size() < kRememberedMax / kRememberedParts) part.names.insert(name);
+  }
+
+ private:
+  struct Part {
+    std::mutex mutex;
+    std::unordered_set<std::uint64_t> names;
+  };
+  Part& part_of(std::uint64_t name) { return parts_[name % kRememberedParts]; }
+  std::array<Part, kRememberedParts> parts_;
+};
+std::atomic<Remembered*> remembered{nullptr};
 
 // What one (key, message, signature) is remembered by.
 std::uint64_t name_of_signature(const SigningPublic& key, const Bytes& message,
@@ -49,10 +74,6 @@ std::uint64_t name_of_signature(const SigningPublic& key, const Bytes& message,
   std::uint64_t number;
   std::memcpy(&number, name.data(), sizeof number);
   return number;
-}
-
-void remember(std::uint64_t name) {
-  if (remembered->size() < kRememberedMax) remembered->insert(name);
 }
 
 Bytes signed_bytes(std::string_view domain, ByteView bytes) {
@@ -128,28 +149,36 @@ Signature sign(const Identity& identity, std::string_view domain, ByteView bytes
   Signature signature;
   crypto_sign_detached(signature.data(), nullptr, message.data(), message.size(),
                        identity.signing.view().data());
-  if (remembered != nullptr) remember(name_of_signature(identity.open.signing, message, signature));
+  if (Remembered* const memory = remembered)
+    memory->add(name_of_signature(identity.open.signing, message, signature));
   return signature;
 }
 
 bool verify(const SigningPublic& key, std::string_view domain, ByteView bytes,
             const Signature& signature) {
   const Bytes message = signed_bytes(domain, bytes);
-  std::uint64_t name = 0;
-  if (remembered != nullptr) {
-    name = name_of_signature(key, message, signature);
-    if (remembered->contains(name)) return true;
-  }
+  Remembered* const memory = remembered;
+  const std::uint64_t name = memory ? name_of_signature(key, message, signature) : 0;
+  if (memory && memory->holds(name)) return true;
   const bool good = crypto_sign_verify_detached(signature.data(), message.data(), message.size(),
                                                 key.bytes.data()) == 0;
-  if (good && remembered != nullptr) remember(name);
+  if (good && memory) memory->add(name);
   return good;
 }
 
 RememberSignatures::RememberSignatures() {
   CHECK(remembered == nullptr, "signatures are remembered already");
-  remembered = new std::unordered_set<std::uint64_t>();
+  remembered = new Remembered();
 }
-RememberSignatures::~RememberSignatures() { delete std::exchange(remembered, nullptr); }
+RememberSignatures::~RememberSignatures() { delete remembered.exchange(nullptr); }
+
+// No signature of the key that is all zeros is ever good.
+bool is_remembered(const Bytes& statement) {
+  Remembered* const memory = remembered;
+  return memory && memory->holds(name_of_signature({}, statement, {}));
+}
+void remember_good(const Bytes& statement) {
+  if (Remembered* const memory = remembered) memory->add(name_of_signature({}, statement, {}));
+}
 
 }  // namespace freshet

@@ -26,7 +26,6 @@ struct Stage {
   Promises* promises;      // likewise
 };
 
-inline constexpr std::size_t kChunkBytes = 32;  // small, so that uploads take several
 inline constexpr CampaignId kCampaign{7};
 
 class CoordinatorProcess {

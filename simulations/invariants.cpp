@@ -32,10 +32,10 @@ void Invariants::violated(std::string what) {
 
 void Invariants::said_ready(NodeId node, VersionId base) { ready_.insert({node, base}); }
 
-void Invariants::sealed(NodeId node, VersionId base, RoundId round, const QuantizedUpdate& update,
+void Invariants::sealed(NodeId node, VersionId base, RoundId round, const Words& update,
                         const Digest& upload) {
-  auto [first, fresh] = contributed_.emplace(std::pair{node, base}, update.words);
-  if (!fresh && first->second != update.words)
+  auto [first, fresh] = contributed_.emplace(std::pair{node, base}, update);
+  if (!fresh && first->second->words != update->words)
     violated(fmt::format("node {} contributed two different vectors from version {}", node.value,
                          base.value));
   sealed_.emplace(upload, Sealed{node, round, update});
@@ -116,7 +116,7 @@ std::optional<std::vector<float>> Invariants::next_adapter(const Account& accoun
           fmt::format("node {} is in the sum with bytes that it did not contribute", node.value));
       return std::nullopt;
     }
-    const std::vector<std::uint32_t>& words = sealed->second.update.words;
+    const std::vector<std::uint32_t>& words = sealed->second.update->words;
     if (words.size() != sum.words.size()) {
       violated(fmt::format("node {} is in the sum with {} words", node.value, words.size()));
       return std::nullopt;

@@ -1,8 +1,10 @@
 #pragma once
-// What must hold, checked after every event of a simulation against a second opinion: a shadow machine fed from the
-// journal alone, and a plain account of who contributed what. The first violation is kept.
+// What must hold, checked after every event of a simulation against a second opinion: a shadow
+// machine fed from the journal alone, and a plain account of who contributed what. The first
+// violation is kept.
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -24,14 +26,17 @@ class Invariants {
   // ---- what the nodes did
   void said_ready(NodeId node, VersionId base);
   // A node's session asked for these words to be sealed for a round, and they were, as `upload`.
-  void sealed(NodeId node, VersionId base, RoundId round, const QuantizedUpdate& update, const Digest& upload);
+  using Words = std::shared_ptr<const QuantizedUpdate>;
+  void sealed(NodeId node, VersionId base, RoundId round, const Words& update,
+              const Digest& upload);
   // A liar's second vector for a round: if it counts, then as this.
-  void counts_as(NodeId node, RoundId round, QuantizedUpdate update, const Digest& upload) {
-    sealed_.emplace(upload, Sealed{node, round, std::move(update)});
+  void counts_as(NodeId node, RoundId round, const Words& update, const Digest& upload) {
+    sealed_.emplace(upload, Sealed{node, round, update});
   }
 
   // ---- what the coordinator did
-  // After every event and every write to the journal: reads what is new in it. `live` is the state that acts.
+  // After every event and every write to the journal: reads what is new in it. `live` is the state
+  // that acts.
   void after_event(Journal& journal, const campaign::Campaign& live, Instant now);
   void acts(const campaign::Effect& effect);
   void blob_made(const Digest& adapter, const Bytes& bytes) { blobs_[adapter] = bytes; }
@@ -50,7 +55,7 @@ class Invariants {
   struct Sealed {
     NodeId node;
     RoundId round;
-    QuantizedUpdate update;
+    Words update;
   };
   struct Account {  // of one round, from the journal's events alone
     VersionId base;
@@ -74,7 +79,7 @@ class Invariants {
   bool collecting_ = false;  // before the entry that is being read
   std::uint64_t next_entry_ = 0;
   std::set<std::pair<NodeId, VersionId>> ready_;
-  std::map<std::pair<NodeId, VersionId>, std::vector<std::uint32_t>> contributed_;
+  std::map<std::pair<NodeId, VersionId>, Words> contributed_;
   std::map<Digest, Sealed> sealed_;
   std::map<Digest, Bytes> blobs_;
   std::map<RoundId, Account> accounts_;

@@ -19,6 +19,7 @@ struct Options {
   sim::Size size;
   std::string graph;           // sparse or complete: one calm round of all nodes
   std::uint32_t nodes_to = 0;  // 0: every seed has size.nodes
+  int threads = 1;
   bool json = false, wire = false;
 };
 
@@ -103,7 +104,7 @@ int run(const Options& options) {
   Totals totals;
   for (std::uint64_t i = 0; i < options.seeds; ++i) {
     const sim::World world = sim::world_of(options.seed + i, size_of(options, i), options.wire);
-    const sim::Outcome outcome = sim::simulate(world);
+    const sim::Outcome outcome = sim::simulate(world, {}, options.threads);
     if (outcome.violation) return report_violation(outcome, options, world.nodes.size());
     totals.add(outcome);
     if (options.seeds == 1 && !options.json && !outcome.why.empty())
@@ -143,6 +144,10 @@ int main_of(int argc, char** argv) {
   app.add_option("--graph", options.graph,
                  "One calm round of all nodes on a sparse or the complete graph: to measure it")
       ->one_of({"sparse", "complete"});
+  app.add_option("--threads", options.threads,
+                 "Nodes that work at a time; what comes out does not depend on it")
+      ->range(1, 256)
+      ->show_default();
   app.add_flag("--wire", options.wire,
                "Send every message through the real codec and seal every update (slower)");
   app.add_flag("--json", options.json, "Print one JSON object");

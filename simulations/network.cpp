@@ -27,7 +27,8 @@ bool Network::cut_off(std::size_t node) const {
   return false;
 }
 
-void Network::deliver(std::size_t node, std::function<void()> arrive) {
+template <class Arrival>
+void Network::deliver(std::size_t node, Arrival arrive) {
   ++messages_;
   const NetworkTraits& traits = world_.network;
   if (calm_) return timeline_.after(traits.delay_min_ms, std::move(arrive));
@@ -40,13 +41,12 @@ void Network::deliver(std::size_t node, std::function<void()> arrive) {
 void Network::send_to_node(std::size_t node, CoordinatorMessage message) {
   if (wire_ != nullptr) message = wire_->pass(message);
   auto shared = std::make_shared<const CoordinatorMessage>(std::move(message));
-  deliver(node, [this, node, shared] { to_node_(node, *shared); });
+  deliver(node, NodeEvent{node, [this, node, shared] { return to_node_(node, *shared); }});
 }
 
-void Network::send_to_coordinator(std::size_t node, NodeMessage message) {
-  if (wire_ != nullptr) message = wire_->pass(node, message);
-  auto shared = std::make_shared<const NodeMessage>(std::move(message));
-  deliver(node, [this, node, shared] { to_coordinator_(node, *shared); });
+void Network::send_to_coordinator(std::size_t node, std::shared_ptr<const NodeMessage> message) {
+  if (wire_ != nullptr) message = std::make_shared<const NodeMessage>(wire_->pass(node, *message));
+  deliver(node, [this, node, message] { to_coordinator_(node, *message); });
 }
 
 void Network::send_garbage(std::size_t node) {

@@ -31,7 +31,7 @@ std::size_t kind_of(Stop stop) {  // of the message before which it dies
 
 std::optional<Declined> NodeProcess::declines(const Descriptor& descriptor,
                                               const MaskedInvite& invite) const {
-  const CampaignPlan& plan = stage_.world.plan;
+  const CampaignPlan& plan = world_.plan;
   const session::Base& base = stored_->contribution.base;
   if (descriptor.supplied != supplied_digest(plan.model, base.adapter, base.version))
     return Declined::kModel;
@@ -45,14 +45,13 @@ std::optional<Declined> NodeProcess::declines(const Descriptor& descriptor,
 }
 
 void NodeProcess::on(const MaskedInvite& invite) {
-  const Instant now = stage_.timeline.now();
   const auto descriptor = read_descriptor(invite.descriptor);
-  if (!descriptor || !verify(stage_.members->coordinator().open.signing, kDescriptorDomain,
+  if (!descriptor || !verify(members_->coordinator().open.signing, kDescriptorDomain,
                              invite.descriptor, invite.signature))
-    return stage_.invariants.violated("I6: a descriptor that the coordinator did not sign");
+    return violated("I6: a descriptor that the coordinator did not sign");
   const Digest sid = sid_of(*descriptor);
   const session::MaskedInvited invited{descriptor->campaign, descriptor->round, descriptor->base,
-                                       sid, now};
+                                       sid, now()};
   seen_round_ = std::max(seen_round_, descriptor->round);
   if (!stored_ || stored_->contribution.base.version != descriptor->base) return feed(invited);
   if (round_ && round_->sid() == sid) {
@@ -70,45 +69,53 @@ MaskedRoundHooks NodeProcess::hooks(const Descriptor& descriptor) {
   MaskedRoundHooks hooks;
   const Digest sid = sid_of(descriptor);
   hooks.send = [this](const NodeMessage& message) -> Result<void> {
-    if (!dies_before(message)) {
-      if (round_ != nullptr) stage_.promises->sent(index_, message, round_->exchange());
-      say(message);
-    }
+    if (dies_before(message)) return {};
+    if (round_ != nullptr) watch(message, round_->exchange());
+    say(message);
     return {};
   };
-  hooks.record = [this](const SpentBase& spent) -> Result<void> {
-    stage_.promises->recorded(index_, spent);
-    spent_ = spent;
-    return {};
-  };
+  hooks.record = [this](const SpentBase& spent) { return record(spent); };
   hooks.charge = [this, sid]() -> Result<void> {
-    stage_.promises->charged(index_, sid);
+    later_([=, index = index_](const Stage& stage) { stage.promises->charged(index, sid); });
     return {};
   };
   hooks.contribution = [this]() -> Result<QuantizedUpdate> {
     if (!stored_) return fail(Code::kCorrupt, "the contribution is gone");
-    return stored_->update;
+    return *stored_->update;
   };
-  hooks.trust = [this] { return stage_.members->trust(); };
+  hooks.trust = [this] { return members_->trust(); };
   hooks.fetch_trust = [this](const Digest&, std::uint64_t) {
-    stage_.invariants.violated("I9: a roster with a revocation list that nobody has");
+    violated("I9: a roster with a revocation list that nobody has");
   };
   hooks.wall_s = [] { return kNowS; };
   hooks.made = [this, descriptor](ByteView frame, const QuantizedUpdate& unmasked) {
-    const Digest blob = digest_of(frame);
-    stage_.promises->frame_made(index_, descriptor, blob);
-    stage_.invariants.sealed(id_of(stage_.world, index_), descriptor.base, descriptor.round,
-                             unmasked, blob);
+    const auto words = std::make_shared<const QuantizedUpdate>(unmasked);
+    later_([=, blob = digest_of(frame), index = index_](const Stage& stage) {
+      stage.promises->frame_made(index, descriptor, blob);
+      stage.invariants.sealed(id_of(stage.world, index), descriptor.base, descriptor.round, words,
+                              blob);
+    });
   };
   return hooks;
 }
 
+// What leaves this node, as its promises are to see it.
+void NodeProcess::watch(const NodeMessage& message, const exchange::Exchange& exchange) {
+  later_(
+      [=, index = index_](const Stage& stage) { stage.promises->sent(index, message, exchange); });
+}
+
+Result<void> NodeProcess::record(const SpentBase& spent) {
+  later_([=, index = index_](const Stage& stage) { stage.promises->recorded(index, spent); });
+  spent_ = spent;
+  return {};
+}
+
 void NodeProcess::act(const session::JoinExchange& effect) {
-  const Instant now = stage_.timeline.now();
   if (!admitted_ || admitted_->sid != effect.sid)
-    return feed(session::ExchangeEnded{effect.sid, false, now});
+    return feed(session::ExchangeEnded{effect.sid, false, now()});
   const Descriptor& d = admitted_->descriptor;
-  const CampaignPlan& plan = stage_.world.plan;
+  const CampaignPlan& plan = world_.plan;
   const session::Base& base = effect.contribution.base;
   MaskedRoundPlan masked{d,
                          supplied_digest(plan.model, base.adapter, base.version),
@@ -116,11 +123,11 @@ void NodeProcess::act(const session::JoinExchange& effect) {
                          {plan.masking.honest_min, plan.masking.corrupt},
                          plan.masking.newcomers,
                          0,
-                         stage_.members->certificate(index_)};
+                         members_->certificate(index_)};
   round_.reset();
   round_settled_ = round_published_ = false;
-  auto joined = MaskedRound::join(stage_.members->node(index_), std::move(masked), hooks(d),
-                                  stage_.members->make_keys(), now);
+  auto joined = MaskedRound::join(members_->node(index_), std::move(masked), hooks(d),
+                                  members_->make_keys(), now());
   CHECK(joined, "{}", joined.error().what);
   round_ = std::move(*joined);
   after_round_event();
@@ -128,8 +135,7 @@ void NodeProcess::act(const session::JoinExchange& effect) {
 
 void NodeProcess::act(const session::LeaveExchange& effect) {
   if (!round_ || round_->sid() != effect.sid) return;
-  const Instant now = stage_.timeline.now();
-  CHECK(round_->feed(exchange::RoundEnded{now}, now));
+  CHECK(round_->feed(exchange::RoundEnded{now()}, now()));
   after_round_event();
 }
 
@@ -137,7 +143,7 @@ template <class Message>
 void NodeProcess::to_round(const Message& message) {
   if constexpr (std::is_same_v<Message, Forward>) forwarded_ = message;
   if (!round_) return;
-  CHECK(round_->take(message, stage_.timeline.now()));
+  CHECK(round_->take(message, now()));
   after_round_event();
 }
 template void NodeProcess::to_round(const RosterPage&);
@@ -148,28 +154,26 @@ template void NodeProcess::to_round(const AskAbort&);
 template void NodeProcess::to_round(const ChunkAck&);
 
 void NodeProcess::after_round_event() {
-  if (dies_) return go_down(stage_.timeline.now() + traits_.stop_ms);
-  stage_.promises->left(round_->exchange(), round_->has_keys());
-  stage_.timeline.note(12, index_, round_->exchange().phase.index());
+  if (dies_) return go_down(now() + traits_.stop_ms);
+  if (round_->over() != nullptr)
+    later_([exchange = round_->exchange(), keys = round_->has_keys()](const Stage& stage) {
+      stage.promises->left(exchange, keys);
+    });
+  note(12, round_->exchange().phase.index());
   if (round_->over() == nullptr || round_settled_) return;
   round_settled_ = true;
-  feed(session::ExchangeEnded{round_->sid(), round_published_, stage_.timeline.now()});
+  feed(session::ExchangeEnded{round_->sid(), round_published_, now()});
 }
 
 void NodeProcess::on(const AskAbort& ask) {
   if (round_ && round_->sid() == ask.sid) return to_round(ask);
   if (!spent_ || spent_->sid != ask.sid) return;
-  exchange::Exchange ended =
-      exchange::ended_by_restart({ask.sid, kCampaign, spent_->round, spent_->version, {}, 0},
-                                 spent_->choice, stage_.timeline.now());
-  auto abort = sign_recorded_abort(stage_.members->node(index_), *spent_,
-                                   [this](const SpentBase& spent) -> Result<void> {
-                                     stage_.promises->recorded(index_, spent);
-                                     spent_ = spent;
-                                     return {};
-                                   });
+  exchange::Exchange ended = exchange::ended_by_restart(
+      {ask.sid, kCampaign, spent_->round, spent_->version, {}, 0}, spent_->choice, now());
+  auto abort = sign_recorded_abort(members_->node(index_), *spent_,
+                                   [this](const SpentBase& spent) { return record(spent); });
   if (!abort) return;
-  stage_.promises->sent(index_, *abort, ended);
+  watch(*abort, ended);
   say(*abort);
 }
 
@@ -178,14 +182,12 @@ void NodeProcess::check_receipt(const Receipt& receipt) {
   if (receipt.published && round_->survivors() != nullptr) {
     const bool ours = receipt.masked && receipt.masked->sid == round_->sid() &&
                       receipt.masked->survivors == index_list_digest(*round_->survivors()) &&
-                      verify(stage_.members->coordinator().open.signing, kReceiptDomain,
+                      verify(members_->coordinator().open.signing, kReceiptDomain,
                              signed_receipt(receipt), receipt.masked->signature);
-    if (!ours)
-      stage_.invariants.violated("I1: a receipt over other survivors than a node agreed to");
+    if (!ours) violated("I1: a receipt over other survivors than a node agreed to");
   }
   round_published_ = receipt.published;
-  const Instant now = stage_.timeline.now();
-  CHECK(round_->feed(exchange::RoundEnded{now}, now));
+  CHECK(round_->feed(exchange::RoundEnded{now()}, now()));
   after_round_event();
 }
 
@@ -205,7 +207,7 @@ void NodeProcess::say(NodeMessage message) {
 }
 
 void NodeProcess::say_falsely(NodeMessage message) {
-  const Identity& self = stage_.members->node(index_);
+  const Identity& self = members_->node(index_);
   if (auto* reveal = std::get_if<Reveal>(&message); reveal != nullptr && lies(Lie::kWrongShare)) {
     reveal->shares[rng_.below(reveal->shares.size())].value[0] ^= 1;
   } else if (auto* bundle = std::get_if<ShareBundle>(&message);
@@ -221,7 +223,7 @@ void NodeProcess::say_falsely(NodeMessage message) {
     if (lies(Lie::kSecondVector) && forwarded_ && chunk->size == chunk->data.size()) {
       UploadChunk second = *chunk;
       second.data[kFrameSignatureBytes] ^= 1;
-      QuantizedUpdate other = stored_->update;
+      QuantizedUpdate other = *stored_->update;
       other.words[0] += second.data[kFrameSignatureBytes] & 1 ? 1u : ~0u;
       const ByteView packed = ByteView(second.data).subspan(kFrameSignatureBytes);
       const Signature signature =
@@ -230,8 +232,9 @@ void NodeProcess::say_falsely(NodeMessage message) {
                              digest_of(packed)));
       std::ranges::copy(signature, second.data.begin());
       second.blob = digest_of(second.data);
-      stage_.invariants.counts_as(id_of(stage_.world, index_), chunk->round, std::move(other),
-                                  second.blob);
+      later_([node = id_of(world_, index_), round = chunk->round, blob = second.blob,
+              words = std::make_shared<const QuantizedUpdate>(std::move(other))](
+                 const Stage& stage) { stage.invariants.counts_as(node, round, words, blob); });
       send(second);
     }
     if (lies(Lie::kFalseComplaint) && forwarded_ && !forwarded_->boxes.empty()) {

@@ -1,30 +1,33 @@
 #pragma once
-// A node as the simulator runs it: the session machine, toy training that takes its time, a contribution store that
-// survives restarts, and whatever its traits make it do wrong.
+// A node as the simulator runs it: the session machine, toy training that takes its time, a
+// contribution store that survives restarts, and whatever its traits make it do wrong. Nodes run
+// side by side: while one does something it touches nothing but itself, and what it does to others
+// is in take_deeds().
 
 #include <deque>
 #include <optional>
 
 #include "edge_node/masked_round.h"
-#include "simulations/coordinator_process.h"
+#include "simulations/afterwards.h"
 
 namespace freshet::sim {
 
 class NodeProcess {
  public:
-  NodeProcess(Stage stage, std::size_t index);
+  NodeProcess(const Stage& stage, std::size_t index);
 
   void start();
   void receive(const CoordinatorMessage& message);
   void tick();
-  void calm_down() { calm_ = true; }  // goes on as an honest node that is not restarted
+  void calm_down() { calm_ = true; }            // goes on as an honest node that is not restarted
+  Deeds take_deeds() { return later_.take(); }  // since the last call
   bool up() const { return up_; }
   const session::Session& session() const { return session_; }
 
  private:
   struct Stored {  // durable
     session::Contribution contribution;
-    QuantizedUpdate update;
+    std::shared_ptr<const QuantizedUpdate> update;
   };
   struct StoredUpload {  // durable
     session::Upload upload;
@@ -58,6 +61,10 @@ class NodeProcess {
   void act(const session::LeaveExchange&);
   void act(const session::DropContribution&);
 
+  Instant now() const { return timeline_.now(); }
+  void note(std::uint64_t what, std::uint64_t detail = 0);
+  void wake(Instant when, std::function<void()> happens);
+  void violated(std::string what);
   void finish_training(const session::Base& base);
   Bytes seal(const QuantizedUpdate& update, RoundId round) const;
   void send(NodeMessage message);
@@ -68,6 +75,8 @@ class NodeProcess {
   template <class Message>
   void to_round(const Message& message);
   void after_round_event();
+  void watch(const NodeMessage& message, const exchange::Exchange& exchange);
+  Result<void> record(const SpentBase& spent);
   std::optional<Declined> declines(const Descriptor& descriptor, const MaskedInvite& invite) const;
   MaskedRoundHooks hooks(const Descriptor& descriptor);
   void say(NodeMessage message);
@@ -79,7 +88,12 @@ class NodeProcess {
   void come_up();
   bool lies(Lie lie) const { return !calm_ && traits_.lie == lie; }
 
-  Stage stage_;
+  const World& world_;
+  const Machines& machines_;
+  const Members* members_;
+  const Timeline& timeline_;  // to tell the time
+  bool wire_;
+  Afterwards later_;
   std::size_t index_;
   const NodeTraits& traits_;
   Rng rng_;
@@ -90,11 +104,11 @@ class NodeProcess {
   std::optional<StoredUpload> stored_upload_;
   std::optional<session::Upload> last_upload_;  // what a replayer sends again
   Bytes last_bytes_;
-  Bytes adapter_;                 // being fetched, or whole
+  Bytes adapter_;  // being fetched, or whole
   SealingPublic seal_to_;
   RoundId seen_round_;
-  std::uint64_t attempts_ = 0;    // at training, over all restarts
-  std::uint64_t training_ = 0;    // what runs now; anything older is cancelled
+  std::uint64_t attempts_ = 0;  // at training, over all restarts
+  std::uint64_t training_ = 0;  // what runs now; anything older is cancelled
 
   struct Admitted {
     Descriptor descriptor;

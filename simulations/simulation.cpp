@@ -18,9 +18,10 @@ constexpr std::int64_t kCalmMs = 60'000;  // after the end, for the nodes to hea
 
 class Simulation {
  public:
-  Simulation(const World& world, const Machines& machines)
+  Simulation(const World& world, const Machines& machines, int threads)
       : world_(world),
         machines_(machines),
+        timeline_(threads),
         adapter_(world.entries, 0.0f),
         initial_(campaign::begin(kCampaign, world.rules, digest_of(floats_to_bytes(adapter_)),
                                  timeline_.now())),
@@ -38,18 +39,24 @@ class Simulation {
         coordinator_(stage_, initial_, adapter_) {
     for (std::size_t i = 0; i < world.nodes.size(); ++i)
       nodes_.push_back(std::make_unique<NodeProcess>(stage_, i));
-    network_.connect([this](std::size_t node,
-                            const CoordinatorMessage& message) { nodes_[node]->receive(message); },
-                     [this](std::size_t node, const NodeMessage& message) {
-                       coordinator_.receive(node, message);
-                     });
+    network_.connect(
+        [this](std::size_t node, const CoordinatorMessage& message) {
+          nodes_[node]->receive(message);
+          return nodes_[node]->take_deeds();
+        },
+        [this](std::size_t node, const NodeMessage& message) {
+          coordinator_.receive(node, message);
+        });
   }
 
   Outcome run() {
-    for (auto& node : nodes_) node->start();
+    for (auto& node : nodes_) {
+      node->start();
+      for (const auto& deed : node->take_deeds()) deed();
+    }
     tick();
-    while (!invariants_.violation() && !coordinator_.over())
-      if (!timeline_.advance(Instant{world_.end_ms})) break;
+    while (goes_on() && !coordinator_.over())
+      if (!timeline_.advance(Instant{world_.end_ms}, [this] { return goes_on(); })) break;
     const Instant end = timeline_.now();
     invariants_.ended(coordinator_.state(), coordinator_.over());
     calm_down();
@@ -57,9 +64,17 @@ class Simulation {
   }
 
  private:
+  bool goes_on() const { return !invariants_.violation(); }
+
   void tick() {
     coordinator_.tick();
-    for (auto& node : nodes_) node->tick();
+    std::vector<NodeEvent> ticks;
+    for (std::size_t i = 0; i < nodes_.size(); ++i)
+      ticks.push_back({i, [node = nodes_[i].get()] {
+                         node->tick();
+                         return node->take_deeds();
+                       }});
+    timeline_.together(std::move(ticks), [this] { return goes_on(); });
     timeline_.after(kTickMs, [this] { tick(); });
   }
 
@@ -68,7 +83,7 @@ class Simulation {
     network_.calm_down();
     for (auto& node : nodes_) node->calm_down();
     const Instant end = timeline_.now() + kCalmMs;
-    while (!invariants_.violation() && timeline_.advance(end)) {
+    while (goes_on() && timeline_.advance(end, [this] { return goes_on(); })) {
     }
     const campaign::Campaign& state = coordinator_.state();
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
@@ -112,9 +127,9 @@ class Simulation {
 
 }  // namespace
 
-Outcome simulate(const World& world, const Machines& machines) {
+Outcome simulate(const World& world, const Machines& machines, int threads) {
   const RememberSignatures remembered;
-  return Simulation(world, machines).run();
+  return Simulation(world, machines, threads).run();
 }
 
 }  // namespace freshet::sim

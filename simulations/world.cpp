@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "simulations/masked/members.h"
 
 namespace freshet::sim {
@@ -122,6 +123,7 @@ void calm_down(World& world, Calm calm) {
   world.network = NetworkTraits{};
   world.crashes.clear();
   world.snapshot_every = 0;
+  world.chunk_bytes = limits::kChunkBytes;
   rules.rounds = plan.rounds = 1;
   rules.cohort_min = rules.cohort_max = plan.cohort_min = plan.cohort_max = nodes;
   rules.survivors_min = plan.survivors_min = 1;

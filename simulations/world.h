@@ -74,8 +74,9 @@ struct World {
   std::uint64_t seed = 0;
   bool wire = false;  // messages go through the real codec, updates are sealed
   campaign::Rules rules;
-  CampaignPlan plan;         // as announced
-  std::size_t entries = 12;  // of the adapter
+  CampaignPlan plan;             // as announced
+  std::size_t entries = 12;      // of the adapter
+  std::size_t chunk_bytes = 32;  // of what travels in chunks: small, so that it takes several
   std::vector<NodeTraits> nodes;
   std::vector<NodeId> ids;                 // of the nodes, rising; empty: 1, 2, ...
   std::shared_ptr<const Members> members;  // of masked campaigns

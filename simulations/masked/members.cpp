@@ -71,7 +71,11 @@ struct Members::Agreements {
     }
     TRY(agree());
     const std::scoped_lock lock(mutex);
-    std::ranges::copy(shared, all[pair].begin());
+    const auto [mine, first] = all.try_emplace(pair);
+    if (first)
+      std::ranges::copy(shared, mine->second.begin());
+    else
+      all.erase(mine);  // both asked at once
     return {};
   }
 

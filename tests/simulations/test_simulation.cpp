@@ -33,6 +33,19 @@ TEST(Simulation, IsTheSameForTheSameSeed) {
   EXPECT_NE(once.trace, other.trace);
 }
 
+TEST(Simulation, IsTheSameOnAnyNumberOfThreads) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    const World world = world_of(seed, kSmall, seed % 3 == 0);
+    const Outcome alone = simulate(world);
+    for (const int threads : {2, 5}) {
+      const Outcome together = simulate(world, {}, threads);
+      EXPECT_EQ(together.trace, alone.trace) << "seed " << seed << ", " << threads << " threads";
+      EXPECT_EQ(together.events, alone.events) << "seed " << seed << ", " << threads << " threads";
+      EXPECT_EQ(together.messages, alone.messages) << "seed " << seed;
+    }
+  }
+}
+
 TEST(Simulation, HoldsThroughTheRealCodecAndSeal) {
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     const Outcome outcome = simulate(world_of(seed, Size{6, 2}, true));
