@@ -19,7 +19,7 @@ namespace {
 
 struct Flags {
   std::string model, text, data, split = "speakers", method = "rolora", rule = "sgd";
-  std::string poison = "none", robust = "mean", public_text;
+  std::string sum = "sealed", poison = "none", robust = "mean", public_text;
   bool unclipped = false;
   std::size_t nodes = 8;
   FleetPlan plan;
@@ -196,6 +196,9 @@ Result<void> run(Flags flags) {
     print(result, flags);
     return {};
   }
+  flags.plan.summing = flags.sum == "masked" ? Summing::kMasked
+                       : flags.sum == "f32"  ? Summing::kFloat
+                                             : Summing::kSealed;
   TRY(set_poison(flags, model, nodes.size()));
   TRY_ASSIGN(const ScratchFolder scratch, ScratchFolder::make());
   TRY_ASSIGN(const FleetResult result,
@@ -289,6 +292,10 @@ void add_simulate_learning(Command& app, Verb& chosen) {
       ->show_default();
   verb->add_option("--bits", flags->plan.campaign.grid.bits, "Of one rounded value")
       ->show_default();
+  verb->add_option("--sum", flags->sum,
+                   "How updates are added: rounded and sealed, rounded and masked, or as they are")
+      ->show_default()
+      ->one_of({"sealed", "masked", "f32"});
   verb->add_option("--server-lr", flags->server_lr, "Of the server rule")->show_default();
   add_privacy(*verb, *flags);
   verb->add_option("--seed", training.seed)->show_default();

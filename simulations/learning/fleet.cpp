@@ -8,7 +8,9 @@
 #include "aggregation/clip.h"
 #include "aggregation/robust/sum_audit.h"
 #include "coordinator/summing.h"
+#include "crypto/digest.h"
 #include "crypto/keyed_rng.h"
+#include "simulations/learning/masked_round.h"
 #include "simulations/learning/node_work.h"
 
 namespace freshet {
@@ -125,25 +127,64 @@ class Fleet {
 
   Result<void> upload(const campaign::SendInvite& invite) {
     const std::size_t node = invite.node.value - 1;
+    if (plan_.summing != Summing::kSealed) {  // not before all are known: mean_in_memory()
+      const Digest upload = digest_of(as_bytes(std::span<const float>(contributions_[node].values)));
+      take(campaign::Uploaded{invite.node, invite.round, upload, now_});
+      return {};
+    }
     const RoundShape shape = round_shape(plan_.campaign, layout_, invite.base);
-    KeyedRng rng(storage_, "rounding " + nodes_[node].name, kFleetCampaign, invite.base);
-    const QuantizedUpdate quantized =
-        quantize(contributions_[node], plan_.campaign.grid, [&](std::span<std::uint32_t> words) {
-          for (std::uint32_t& word : words) word = rng.next_u32();
-        });
     const SealedUpdate sealed =
-        seal_update(quantized, plan_.campaign.grid, coordinator_.open.sealing,
+        seal_update(quantized(node, invite.base), plan_.campaign.grid, coordinator_.open.sealing,
                     {kFleetCampaign, invite.round, invite.node, shape.digest});
     TRY_ASSIGN(const Digest digest, uploads_.put(sealed.bytes));
     take(campaign::Uploaded{invite.node, invite.round, digest, now_});
     return {};
   }
 
-  Result<void> add(const campaign::AddAndStep& sum) {
+  QuantizedUpdate quantized(std::size_t node, VersionId base) const {
+    KeyedRng rng(storage_, "rounding " + nodes_[node].name, kFleetCampaign, base);
+    return quantize(contributions_[node], plan_.campaign.grid, [&](std::span<std::uint32_t> words) {
+      for (std::uint32_t& word : words) word = rng.next_u32();
+    });
+  }
+
+  Result<MeanUpdate> mean_in_memory(const campaign::AddAndStep& sum) const {
+    std::vector<QuantizedUpdate> words;
+    MeanUpdate mean;
+    for (const round::Survivor& survivor : sum.survivors) {
+      const std::size_t node = survivor.node.value - 1;
+      if (plan_.summing == Summing::kMasked) {
+        words.push_back(quantized(node, sum.base));
+        continue;
+      }
+      const std::vector<float>& values = contributions_[node].values;
+      mean.values.resize(values.size(), 0.0f);
+      for (std::size_t i = 0; i < values.size(); ++i)
+        mean.values[i] += values[i] / static_cast<float>(sum.survivors.size());
+      mean.total_weight += 1;
+      ++mean.count;
+    }
+    if (plan_.summing == Summing::kFloat) return mean;
+    const std::uint64_t round = sum.round.value;
+    TRY_ASSIGN(const QuantizedSum unmasked,
+               masked_sum(std::move(words), plan_.campaign.grid,
+                          digest_of("freshet/fleet-round/v1", as_bytes(std::span<const std::uint64_t>(&round, 1)))));
+    return dequantize_mean(unmasked, plan_.campaign.grid);
+  }
+
+  Result<Sum> summed(const campaign::AddAndStep& sum) {
     const RoundShape shape = round_shape(plan_.campaign, layout_, sum.base);
-    TRY_ASSIGN(const Sum made, add_and_step({adapters_, uploads_}, shape, coordinator_,
-                                            {kFleetCampaign, sum.round, sum.base, state_.adapter,
-                                             sum.survivors, moments_, plan_.robust.rule}));
+    const SumPlan plan{kFleetCampaign,  sum.round, sum.base, state_.adapter, sum.survivors,
+                       moments_, plan_.robust.rule};
+    if (plan_.summing == Summing::kSealed)
+      return add_and_step({adapters_, uploads_}, shape, coordinator_, plan);
+    TRY_ASSIGN(const MeanUpdate mean, mean_in_memory(sum));
+    TRY_ASSIGN(const Digest adapter, step_with({adapters_, uploads_}, shape, plan, mean));
+    return Sum{adapter, {}};
+  }
+
+  Result<void> add(const campaign::AddAndStep& sum) {
+    TRY_ASSIGN(const Sum made, summed(sum));
     refused_ += made.spoiled.size();
     if (!made.spoiled.empty()) {
       take(campaign::Spoiled{sum.round, made.spoiled, now_});
@@ -151,12 +192,12 @@ class Fleet {
     }
     TRY_ASSIGN(const bool passes, passes_gate(made.adapter));
     held_back_ += passes ? 0 : 1;
-    campaign::Summed summed;
-    summed.round = sum.round;
-    summed.version = {sum.base.value + 1};
-    summed.adapter = passes ? made.adapter : state_.adapter;
-    summed.now = now_;
-    take(summed);
+    campaign::Summed event;
+    event.round = sum.round;
+    event.version = {sum.base.value + 1};
+    event.adapter = passes ? made.adapter : state_.adapter;
+    event.now = now_;
+    take(event);
     return {};
   }
 
@@ -245,6 +286,9 @@ Result<FleetResult> run_fleet(LanguageModel& model, const std::vector<FleetNode>
                               const std::function<void(std::uint64_t)>& round_done) {
   TRY(validate(plan.campaign));
   TRY(validate(plan.robust, plan.campaign));
+  if (plan.summing != Summing::kSealed && !std::holds_alternative<Mean>(plan.robust.rule))
+    return fail(Code::kBadInput, "a robust rule needs to see single updates; a mean is all that "
+                                 "masks leave");
   if (poisoned_of(plan.poison, nodes.size()) * 2 >= nodes.size())
     return fail(Code::kBadInput, "half of the nodes or more are poisoned: no rule stands that");
   TRY_ASSIGN(Layout layout,

@@ -19,10 +19,17 @@ struct FleetNode {
   Corpus corpus;
 };
 
+enum class Summing : std::uint8_t {
+  kSealed,  // words on the grid, sealed to the coordinator
+  kMasked,  // the same words, masked (simulations/learning/masked_round.h)
+  kFloat,   // the clipped updates as they are: what the grid costs is measured against it
+};
+
 struct FleetPlan {
   CampaignPlan campaign;
   int threads = 2;          // nodes that train at a time
   bool home_alone = false;  // no campaign: every node on its own, the same steps
+  Summing summing = Summing::kSealed;
   PoisonPlan poison = {};
   RobustPlan robust = {};
   TokenStream public_text =

@@ -1,14 +1,13 @@
-// What secure aggregation costs on this machine: bench_secagg [--runs N] [--folder DIR] [--json
-// FILE]. Times are of the processor on one thread, medians over the runs. Peers are published
-// figures.
+// What secure aggregation costs on this machine: bench_secagg [--runs N] [--rows WORD] [--folder
+// DIR] [--json FILE]. Times are of the processor on one thread, medians over the runs; whole rounds
+// of simulated nodes are by the clock, on two threads. Peers are published figures.
 
 #include <fmt/core.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -25,6 +24,7 @@
 #include "protocol/codec.h"
 #include "simulations/simulation.h"
 #include "storage/blob_store.h"
+#include "tests/bench/peak_of_child.h"
 
 namespace freshet {
 namespace {
@@ -34,9 +34,12 @@ using Indices = std::vector<std::uint32_t>;
 
 constexpr double kMega = 1e6;
 constexpr std::size_t k100K = 100'000, k1M = 1'000'000;
+constexpr int kChildSecondsMax = 300;
+constexpr int kRoundThreads = 2;
 
 struct Flags {
   int runs = 3;
+  std::string rows;  // those whose name has this in it; empty: all
   std::string folder = std::filesystem::temp_directory_path().string(), json;
 };
 
@@ -70,6 +73,15 @@ struct Row {
 };
 
 struct Report {
+  std::string only;
+  bool wants(std::string_view name) const { return name.find(only) != std::string_view::npos; }
+
+  template <class Measure>
+  void add(Row row, const Measure& measure) {
+    if (!wants(row.name)) return;
+    row.ours = measure();
+    add(std::move(row));
+  }
   void add(Row row) {
     const bool met = row.ours <= row.goal;
     const std::string peer = row.peer ? fmt::format("{:.4g}", *row.peer) : "-";
@@ -244,13 +256,13 @@ double upload_bytes_per_weight(std::uint32_t n, std::size_t entries) {
 
 // ---- memory: uploads staged chunk by chunk from all nodes in turn, then added one by one
 
-void stage_and_add(const Path& folder, std::uint32_t uploads, std::size_t entries) {
-  const int bits = must(word_bits(Grid{1, 16, 1}, uploads, 0));
+Result<void> stage_and_add(const Path& folder, std::uint32_t uploads, std::size_t entries) {
+  TRY_ASSIGN(const int bits, word_bits(Grid{1, 16, 1}, uploads, 0));
   Bytes chunk(limits::kChunkBytes);
   random_bytes(chunk);
   const std::size_t size = packed_bytes(entries, bits);
   chunk[(size - 1) % chunk.size()] = 0;  // padding of the last word
-  BlobStore store = must(BlobStore::open(folder));
+  TRY_ASSIGN(BlobStore store, BlobStore::open(folder));
   auto fill = [&](std::uint32_t upload, std::size_t at) {
     const std::size_t count = std::min(chunk.size(), size - at);
     std::memcpy(chunk.data(), &upload, sizeof upload);
@@ -264,40 +276,29 @@ void stage_and_add(const Path& folder, std::uint32_t uploads, std::size_t entrie
   }
   for (std::size_t at = 0; at < size; at += chunk.size())
     for (std::uint32_t upload = 0; upload < uploads; ++upload)
-      must(store.stage(digests[upload], size, at, fill(upload, at)));
+      TRY(store.stage(digests[upload], size, at, fill(upload, at)));
   MaskedSum sum;
-  for (const Digest& digest : digests)
-    must(add_packed(sum, must(store.read(digest, 0, size)), entries, bits));
+  for (const Digest& digest : digests) {
+    TRY_ASSIGN(const Bytes upload, store.read(digest, 0, size));
+    TRY(add_packed(sum, upload, entries, bits));
+  }
+  return {};
 }
 
 // Of a process of its own, above what it starts with, in vectors of `entries` words.
 double peak_copies(const Flags& flags, std::uint32_t uploads, std::size_t entries) {
   const Path folder = Path(flags.folder) / fmt::format("bench-secagg-{}", ::getpid());
-  int pipe[2];
-  if (::pipe(pipe) != 0) return -1;
-  const pid_t child = ::fork();
-  if (child == 0) {
-    rusage before{}, after{};
-    ::getrusage(RUSAGE_SELF, &before);
-    stage_and_add(folder, uploads, entries);
-    ::getrusage(RUSAGE_SELF, &after);
-    const long kib = after.ru_maxrss - before.ru_maxrss;
-    ::_exit(::write(pipe[1], &kib, sizeof kib) == sizeof kib ? 0 : 1);
-  }
-  ::close(pipe[1]);
-  long kib = 0;
-  const bool read = ::read(pipe[0], &kib, sizeof kib) == sizeof kib;
-  ::waitpid(child, nullptr, 0);
-  ::close(pipe[0]);
+  const long kib = must(
+      peak_kib_of_child([&] { return stage_and_add(folder, uploads, entries); }, kChildSecondsMax));
   std::filesystem::remove_all(folder);
-  return read ? 1024.0 * static_cast<double>(kib) / (4.0 * static_cast<double>(entries)) : -1;
+  return 1024.0 * static_cast<double>(kib) / (4.0 * static_cast<double>(entries));
 }
 
 void bench_nodes(Report& report, int runs) {
   auto row = [&](const char* name, std::uint32_t neighbours, std::size_t entries,
                  std::optional<double> published, double goal) {
-    report.add({name, "s", median(runs, [&] { return node_seconds(neighbours, entries, 26); }),
-                published, goal});
+    report.add({name, "s", 0, published, goal},
+               [&] { return median(runs, [&] { return node_seconds(neighbours, entries, 26); }); });
   };
   row("node, n=500, 100K entries (Bonawitz 2017)", 499, k100K, 0.849, 0.2);
   row("node, n=100, 1M entries, 99 neighbours", 99, k1M, std::nullopt, 0.25);
@@ -305,41 +306,50 @@ void bench_nodes(Report& report, int runs) {
 }
 
 void bench_coordinator(Report& report, int runs) {
-  report.add({"coordinator, n=500, 10 % dropped, 100K, complete (Bonawitz 2017)", "s",
-              coordinator_seconds(complete_cohort(500, 0.1), k100K, runs), 62.239, 5});
-  report.add({"coordinator, n=500, 10 % dropped, 100K, sparse (Bonawitz 2017)", "s",
-              coordinator_seconds(sparse_cohort(500, 0.1, 0.1), k100K, runs), 62.239, 0.8});
-  report.add({"coordinator, n=1000, 30 % dropped, 100K, sparse (Bonawitz 2017)", "s",
-              coordinator_seconds(sparse_cohort(1000, 0.1, 0.3), k100K, runs), 413.767, 5});
+  report.add(
+      {"coordinator, n=500, 10 % dropped, 100K, complete (Bonawitz 2017)", "s", 0, 62.239, 5},
+      [&] { return coordinator_seconds(complete_cohort(500, 0.1), k100K, runs); });
+  report.add(
+      {"coordinator, n=500, 10 % dropped, 100K, sparse (Bonawitz 2017)", "s", 0, 62.239, 0.8},
+      [&] { return coordinator_seconds(sparse_cohort(500, 0.1, 0.1), k100K, runs); });
+  report.add(
+      {"coordinator, n=1000, 30 % dropped, 100K, sparse (Bonawitz 2017)", "s", 0, 413.767, 5},
+      [&] { return coordinator_seconds(sparse_cohort(1000, 0.1, 0.3), k100K, runs); });
 }
 
 // ---- a whole round of simulated nodes, each with its own keys, shares, masks and signatures
 
 double round_seconds(std::uint32_t nodes, std::size_t entries, sim::Calm graph) {
   const sim::Size size{nodes, 1, true, entries, graph};
-  const double start = processor_seconds();
-  const sim::Outcome outcome = sim::simulate(sim::world_of(1, size, false));
+  const auto start = std::chrono::steady_clock::now();
+  const sim::Outcome outcome = sim::simulate(sim::world_of(1, size, false), {}, kRoundThreads);
   if (outcome.violation || outcome.versions != 1) {
     fmt::print(stderr, "the simulated round was not published: {}\n",
                outcome.violation.value_or(outcome.why));
     std::exit(1);
   }
-  return processor_seconds() - start;
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 void bench_rounds(Report& report) {
-  report.add({"a round of 1000 nodes in the simulator, 100K entries, sparse", "s",
-              round_seconds(1000, k100K, sim::Calm::kSparse), std::nullopt, 15});
-  report.add({"a round of 1000 nodes in the simulator, 100K entries, complete", "s",
-              round_seconds(1000, k100K, sim::Calm::kComplete), std::nullopt, 180});
+  const auto row = [&](const char* name, sim::Calm graph, double goal) {
+    report.add({name, "s", 0, std::nullopt, goal},
+               [&] { return round_seconds(1000, k100K, graph); });
+  };
+  row("a round of 1000 nodes in the simulator, 100K entries, 2 cores, sparse", sim::Calm::kSparse,
+      15);
+  row("a round of 1000 nodes in the simulator, 100K entries, 2 cores, complete",
+      sim::Calm::kComplete, 180);
 }
 
 void bench_bytes(Report& report, const Flags& flags) {
-  report.add({"upload per weight, n=64, 16 bits, 1M entries, all counted (Flower)", "bytes",
-              upload_bytes_per_weight(64, k1M), 8, 2.8});
+  report.add(
+      {"upload per weight, n=64, 16 bits, 1M entries, all counted (Flower)", "bytes", 0, 8, 2.8},
+      [] { return upload_bytes_per_weight(64, k1M); });
   for (const std::uint32_t uploads : {10u, 100u, 1000u})
     report.add({fmt::format("coordinator memory, {} uploads of 1M entries (NVFlare: n+2)", uploads),
-                "copies", peak_copies(flags, uploads, k1M), uploads + 2.0, 5});
+                "copies", 0, uploads + 2.0, 5},
+               [&] { return peak_copies(flags, uploads, k1M); });
 }
 
 Flags read_flags(int argc, char** argv) {
@@ -347,6 +357,7 @@ Flags read_flags(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
     if (name == "--runs") flags.runs = std::max(1, std::atoi(argv[i + 1]));
+    if (name == "--rows") flags.rows = argv[i + 1];
     if (name == "--folder") flags.folder = argv[i + 1];
     if (name == "--json") flags.json = argv[i + 1];
   }
@@ -360,6 +371,7 @@ int main(int argc, char** argv) {
   using namespace freshet;
   const Flags flags = read_flags(argc, argv);
   Report report;
+  report.only = flags.rows;
   bench_bytes(report, flags);  // first: memory is measured on a small process
   bench_nodes(report, flags.runs);
   bench_coordinator(report, flags.runs);
