@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <optional>
 
 #include "model/tokenizer/stream_decoder.h"
@@ -56,8 +57,19 @@ class TextOut {
 Result<Generated> generate(const Transformer& model, const Lora& lora, const Tokenizer* tokenizer,
                            std::span<const TokenId> prompt, const GeneratePlan& plan,
                            const OnPiece& on_piece) {
-  const auto positions = static_cast<std::size_t>(model.config.max_positions),
-             vocab = static_cast<std::size_t>(model.config.vocab_size);
+  const auto open = [&](int positions) -> FeedTokens {
+    const auto decoder = std::make_shared<Decoder>(model, lora, positions);
+    return [decoder](std::span<const TokenId> ids) { return decoder->feed(ids); };
+  };
+  return generate({model.config.max_positions, model.config.vocab_size, open}, tokenizer, prompt,
+                  plan, on_piece);
+}
+
+Result<Generated> generate(const Writer& writer, const Tokenizer* tokenizer,
+                           std::span<const TokenId> prompt, const GeneratePlan& plan,
+                           const OnPiece& on_piece) {
+  const auto positions = static_cast<std::size_t>(writer.positions),
+             vocab = static_cast<std::size_t>(writer.vocab);
   if (prompt.empty()) return fail(Code::kBadInput, "the prompt is empty: give at least one token");
   if (prompt.size() >= positions)
     return fail(Code::kBadInput, "the prompt has " + std::to_string(prompt.size()) +
@@ -66,9 +78,9 @@ Result<Generated> generate(const Transformer& model, const Lora& lora, const Tok
   const Clock::time_point start = Clock::now();
   const std::size_t count_max =
       std::min(positions - prompt.size(), static_cast<std::size_t>(std::max(plan.tokens_max, 0)));
-  Decoder decoder(model, lora, static_cast<int>(prompt.size() + count_max));
-  TRY_ASSIGN(const float* logits, decoder.feed(prompt));
-  Sampler sampler(plan, model.config.vocab_size);
+  const FeedTokens feed = writer.open(static_cast<int>(prompt.size() + count_max));
+  TRY_ASSIGN(const float* logits, feed(prompt));
+  Sampler sampler(plan, writer.vocab);
   for (const TokenId id : prompt) sampler.see(id);
   TextOut text(tokenizer, prompt, plan, on_piece);
   Generated out;
@@ -92,7 +104,7 @@ Result<Generated> generate(const Transformer& model, const Lora& lora, const Tok
     }
     if (out.ids.size() == count_max) break;
     sampler.see(next);
-    TRY_ASSIGN(logits, decoder.feed({&next, 1}));
+    TRY_ASSIGN(logits, feed({&next, 1}));
   }
   text.finish();
   out.text = text.take();

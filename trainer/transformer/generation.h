@@ -21,4 +21,17 @@ Result<Generated> generate(const Transformer& model, const Lora& lora, const Tok
                            std::span<const TokenId> prompt, const GeneratePlan& plan,
                            const OnPiece& on_piece = {});
 
+// What appends tokens and gives the logits [V] after the last of them, as Decoder::feed does.
+using FeedTokens = std::function<Result<const float*>(std::span<const TokenId>)>;
+
+// Several models that write together, or one.
+struct Writer {
+  int positions = 0, vocab = 0;                   // of the one with the fewest positions
+  std::function<FeedTokens(int positions)> open;  // with room for so many tokens
+};
+
+Result<Generated> generate(const Writer& writer, const Tokenizer* tokenizer,
+                           std::span<const TokenId> prompt, const GeneratePlan& plan,
+                           const OnPiece& on_piece = {});
+
 }  // namespace freshet

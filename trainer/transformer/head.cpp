@@ -33,10 +33,12 @@ double row_losses(const Transformer& model, std::int64_t first, std::int64_t row
         loss = kernels::cross_entropy(vocab, target, row);
       } else {
         const std::int64_t at = (first + n) * teacher->kept;
+        const float gate =
+            teacher->gate.empty() ? 1.0f : teacher->gate[static_cast<std::size_t>(first + n)];
         loss = kernels::distillation(
             vocab, target,
             {teacher->ids.data() + at, teacher->q.data() + at, teacher->kept, teacher->temperature,
-             teacher->teacher_weight, teacher->plain_weight},
+             gate * teacher->teacher_weight, teacher->plain_weight},
             row, scratch.data());
       }
       if (factor != 1.0f)

@@ -17,6 +17,7 @@ struct TeacherRows {
   std::vector<float> q;           // [rows, kept]
   int kept = 0;
   float temperature = 1, teacher_weight = 0, plain_weight = 1;
+  std::vector<float> gate = {};  // [rows], a factor of teacher_weight; empty: 1 everywhere
 };
 
 struct Head {
