@@ -43,6 +43,7 @@ inline constexpr std::size_t kCampaignFileBytesMax = 64 * kKiB;
 inline constexpr int kTrainingStepsMax = 100'000;
 inline constexpr int kTrainingBatchMax = 1024;
 inline constexpr int kTrainingWindowMax = 32'768;  // tokens
+inline constexpr std::uint64_t kChargedStepsMax = 10'000'000;  // of one training that a privacy ledger counts
 inline constexpr int kDistillationTopKMax = 1024;
 inline constexpr std::int64_t kReadyMsMax = 7LL * 24 * 3'600'000;
 inline constexpr std::int64_t kRoundMsMax = 24LL * 3'600'000;

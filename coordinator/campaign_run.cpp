@@ -63,8 +63,9 @@ Result<std::unique_ptr<CampaignRun>> CampaignRun::open(Shared shared, const Camp
                                                    config, std::move(layout), std::move(adapters),
                                                    std::move(uploads), std::move(documents)));
   if (const PrivacyPlan& privacy = record.file.plan.privacy; privacy.on) {
-    TRY_ASSIGN(PrivacyLedger ledger, PrivacyLedger::open(run->folder_ / "privacy.ledger",
-                                                         {privacy.epsilon, privacy.delta}));
+    TRY_ASSIGN(LedgerFile ledger,
+               LedgerFile::open(run->folder_ / "privacy.ledger", Ledger::Owner::kCampaign,
+                                Budget{privacy.epsilon, privacy.delta}));
     run->ledger_.emplace(std::move(ledger));
   }
   run->robust_ = record.file.robust;

@@ -13,9 +13,9 @@
 #include "coordinator/campaign_store.h"
 #include "coordinator/masked_sum.h"
 #include "coordinator/peers.h"
-#include "coordinator/privacy_ledger.h"
 #include "coordinator/round_book.h"
 #include "coordinator/summing.h"
+#include "membership/ledger_file.h"
 #include "membership/member.h"
 #include "storage/journal.h"
 
@@ -112,7 +112,7 @@ class CampaignRun {
   Layout layout_;
   // Apart, so that no upload can name, or be fetched as, an adapter.
   BlobStore adapters_, uploads_, documents_;
-  std::optional<PrivacyLedger> ledger_;  // of a plan with privacy
+  std::optional<LedgerFile> ledger_;  // of a plan with privacy
   std::optional<RoundBook> book_;        // of the open masked round
   std::string trouble_;                  // why none is opened; told
   std::unique_ptr<Journal> journal_;

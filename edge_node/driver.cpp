@@ -68,7 +68,8 @@ Result<Node::Stores> Node::open_stores(const NodeOptions& options, const KeyRing
   TRY_ASSIGN(NodeRecords records, NodeRecords::open(folder, options.name));
   TRY_ASSIGN(SpentBases spent, SpentBases::open(folder / "rounds", keys.storage));
   const Budget budget{options.policy.epsilon_max.value_or(kNoLimit), options.policy.delta};
-  TRY_ASSIGN(LifetimeLedger ledger, LifetimeLedger::open(folder / "privacy.ledger", budget));
+  TRY_ASSIGN(LedgerFile ledger,
+             LedgerFile::open(folder / "privacy.ledger", Ledger::Owner::kNode, budget));
   TRY_ASSIGN(auto member, membership::Member::open(folder, keys.identity, kAskAuthorityMs));
   return Stores{std::move(adapters), std::move(contributions), std::move(records),
                 std::move(spent),    std::move(ledger),        std::move(member)};

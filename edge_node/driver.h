@@ -14,13 +14,13 @@
 #include "edge_node/contribution_store.h"
 #include "edge_node/coordinator_link.h"
 #include "edge_node/learner.h"
-#include "edge_node/lifetime_ledger.h"
 #include "edge_node/masked_round.h"
 #include "edge_node/node_options.h"
 #include "edge_node/node_records.h"
 #include "edge_node/payload.h"
 #include "edge_node/policy.h"
 #include "edge_node/session.h"
+#include "membership/ledger_file.h"
 #include "membership/member.h"
 #include "storage/blob_store.h"
 #include "transport/zeromq_dealer.h"
@@ -65,7 +65,7 @@ class Node {
     ContributionStore contributions;
     NodeRecords records;
     SpentBases spent;
-    LifetimeLedger ledger;
+    LedgerFile ledger;
     std::unique_ptr<membership::Member> member;  // null: this node has not joined
   };
   struct Admitted {  // a masked round that policy, budget and the spent bases allow
@@ -155,7 +155,7 @@ class Node {
   ContributionStore contributions_;
   NodeRecords records_;
   SpentBases spent_;
-  LifetimeLedger ledger_;
+  LedgerFile ledger_;
   std::unique_ptr<membership::Member> member_;
   Learner learner_;
   std::unique_ptr<ZeromqDealer> dealer_;

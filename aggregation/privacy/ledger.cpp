@@ -14,7 +14,7 @@ namespace {
 
 // A record: one byte for its form, then its fields in their order, numbers little-endian in their
 // full width, floats by their bits.
-enum class Form : std::uint8_t { kBudget = 1, kCharge = 2 };
+enum class Form : std::uint8_t { kBudget = 1, kCharge = 2, kTraining = 3 };
 
 struct Writer {
   Bytes bytes;
@@ -66,16 +66,23 @@ void visit(Fields& fields, auto& charge) {
   fields.field(charge.entries);
 }
 
-Bytes bytes_of(const Charge& charge) {
+// A training has one field more than a sum: how often.
+Bytes bytes_of(const Charge& charge, Form form) {
   Writer writer;
-  writer.field(static_cast<std::uint64_t>(Form::kCharge), 1);
+  writer.field(static_cast<std::uint64_t>(form), 1);
   visit(writer, charge);
+  if (form == Form::kTraining) writer.field(charge.times);
   return std::move(writer.bytes);
+}
+
+Form form_of(Ledger::Owner owner) {
+  return owner == Ledger::Owner::kExamples ? Form::kTraining : Form::kCharge;
 }
 
 bool is_sound(const Charge& charge) {
   return charge.multiplier > 0 && std::isfinite(charge.multiplier) && charge.sampling_rate > 0 &&
-         charge.sampling_rate <= 1 && charge.slack >= 0 && std::isfinite(charge.slack);
+         charge.sampling_rate <= 1 && charge.slack >= 0 && std::isfinite(charge.slack) &&
+         charge.times > 0 && charge.times <= limits::kChargedStepsMax;
 }
 
 bool is_sound(const Budget& budget) {
@@ -84,7 +91,7 @@ bool is_sound(const Budget& budget) {
 }
 
 Release release_of(const Charge& charge, bool amplified) {
-  return {charge.multiplier, amplified ? charge.sampling_rate : 1, 1, charge.slack};
+  return {charge.multiplier, amplified ? charge.sampling_rate : 1, charge.times, charge.slack};
 }
 
 void add(std::vector<Release>& releases, Release release) {
@@ -119,21 +126,24 @@ Result<Bytes> Ledger::admit(const Charge& charge) const {
   CHECK(is_sound(charge), "multiplier {}, rate {}, slack {}", charge.multiplier,
         charge.sampling_rate, charge.slack);
   CHECK(is_sound(budget_), "a ledger without a budget");
+  CHECK(charge.times == 1 || owner_ == Owner::kExamples, "{} sums at once", charge.times);
+  const std::string what =
+      owner_ == Owner::kExamples ? "this training" : fmt::format("round {}", charge.round.value);
   if (const auto known = by_sid_.find(charge.sid); known != by_sid_.end()) {
     if (charges_[known->second] == charge) return Bytes{};
-    return fail(Code::kBadInput, fmt::format("round {} was charged before with other figures: "
-                                             "they must not change for one descriptor",
-                                             charge.round.value));
+    return fail(Code::kBadInput, what +
+                                     " was charged before with other figures: they must not "
+                                     "change for one descriptor");
   }
-  std::vector<Release> after = releases(owner_ == Owner::kCampaign);
-  add(after, release_of(charge, owner_ == Owner::kCampaign));
+  std::vector<Release> after = releases(amplified());
+  add(after, release_of(charge, amplified()));
   const double epsilon = renyi_epsilon(after, budget_.delta);
   if (epsilon > budget_.epsilon)
     return fail(Code::kRefused,
-                fmt::format("the privacy budget is spent: round {} would make epsilon {:.4g} of "
+                fmt::format("the privacy budget is spent: {} would make epsilon {:.4g} of "
                             "{:.4g} at delta {:.3g}",
-                            charge.round.value, epsilon, budget_.epsilon, budget_.delta));
-  return bytes_of(charge);
+                            what, epsilon, budget_.epsilon, budget_.delta));
+  return bytes_of(charge, form_of(owner_));
 }
 
 Bytes Ledger::record_of(const Budget& budget) const {
@@ -147,7 +157,8 @@ Bytes Ledger::record_of(const Budget& budget) const {
 }
 
 Result<void> Ledger::take(ByteView record) {
-  static const std::size_t kChargeBytes = bytes_of({}).size();
+  const Form charges = form_of(owner_);
+  const std::size_t charge_bytes = bytes_of({}, charges).size();
   constexpr std::size_t kBudgetBytes = 17;
   const auto form = record.empty() ? 0 : record[0];
   if (form == static_cast<std::uint8_t>(Form::kBudget) && record.size() == kBudgetBytes) {
@@ -159,10 +170,11 @@ Result<void> Ledger::take(ByteView record) {
     budget_ = budget;
     return {};
   }
-  if (form == static_cast<std::uint8_t>(Form::kCharge) && record.size() == kChargeBytes) {
+  if (form == static_cast<std::uint8_t>(charges) && record.size() == charge_bytes) {
     Reader reader{record.subspan(1)};
     Charge charge;
     visit(reader, charge);
+    if (charges == Form::kTraining) reader.field(charge.times);
     if (!is_sound(charge)) return fail(Code::kCorrupt, "a privacy charge that is no number");
     if (!by_sid_.try_emplace(charge.sid, charges_.size()).second)
       return fail(Code::kCorrupt, "two privacy charges of one round");

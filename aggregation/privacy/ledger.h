@@ -1,7 +1,8 @@
 #pragma once
 // What was spent of a privacy budget: by a campaign's coordinator, before a sum is opened; by a
-// node over all its campaigns, before the first byte of its contribution leaves. Pure: charges in,
-// figures out; who holds a ledger makes each record durable before the act that it stands for.
+// node over all its campaigns, before the first byte of its contribution leaves; of a text's
+// examples, before a training on them. Pure: charges in, figures out; who holds a ledger makes each
+// record durable before the act that it stands for.
 
 #include <map>
 #include <string_view>
@@ -18,15 +19,17 @@ namespace freshet {
 // Kinds of the files that hold a ledger (storage/record_file.h).
 inline constexpr std::string_view kCampaignLedger = "campaign-privacy";
 inline constexpr std::string_view kLifetimeLedger = "lifetime-privacy";
+inline constexpr std::string_view kExampleLedger = "example-privacy";
 
 struct Budget {
   double epsilon = 0, delta = 0;
   bool operator==(const Budget&) const = default;
 };
 
-// One opened sum, or one contribution to a sum that may be opened.
+// One opened sum, or one contribution to a sum that may be opened; or a whole training, with noise
+// in each of its steps.
 struct Charge {
-  Digest sid{};
+  Digest sid{};  // of a training: all that it depends on
   CampaignId campaign;
   RoundId round;
   double multiplier = 0;           // sigma of the honest noise over the sensitivity
@@ -36,6 +39,7 @@ struct Charge {
   std::uint64_t variance_256 = 0;  // of one node's noise in one word, in 256ths of a squared step
   std::uint32_t honest_min = 0, survivors = 0;  // 0 survivors: not known yet
   std::uint64_t entries = 0;
+  std::uint64_t times = 1;  // steps of a training
   bool operator==(const Charge&) const = default;
 };
 
@@ -50,13 +54,15 @@ struct Spent {
 
 class Ledger {
  public:
-  // A campaign's ledger counts with amplification, a node's without.
-  enum class Owner { kCampaign, kNode };
+  // A campaign's ledger counts with amplification, a node's without. One of examples counts with
+  // it: who draws them tells nobody.
+  enum class Owner { kCampaign, kNode, kExamples };
   explicit Ledger(Owner owner) : owner_(owner) {}
 
   // The record to make durable before the charge counts and what it is for happens; empty where the
   // same charge was made before, which is free. kRefused, with both figures, where it would pass
-  // the budget; kBadInput where another charge of this sid was made.
+  // the budget; kBadInput where another charge of this sid was made. REQUIRES: times is 1 but in a
+  // ledger of examples.
   Result<Bytes> admit(const Charge& charge) const;
   Bytes record_of(const Budget& budget) const;  // empty where that is the budget already
   // Of a record that is durable. kCorrupt where its bytes are none of ours.
@@ -67,7 +73,11 @@ class Ledger {
   Spent spent() const;  // by Renyi accounting, at the budget's delta
   std::vector<Release> releases(bool amplified) const;
 
+  Owner owner() const { return owner_; }
+
  private:
+  bool amplified() const { return owner_ != Owner::kNode; }
+
   Owner owner_;
   Budget budget_;
   std::vector<Charge> charges_;

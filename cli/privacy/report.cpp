@@ -12,14 +12,27 @@ namespace freshet {
 namespace {
 
 constexpr std::pair<Ledger::Owner, std::string_view> kKinds[] = {
-    {Ledger::Owner::kCampaign, kCampaignLedger}, {Ledger::Owner::kNode, kLifetimeLedger}};
+    {Ledger::Owner::kCampaign, kCampaignLedger},
+    {Ledger::Owner::kNode, kLifetimeLedger},
+    {Ledger::Owner::kExamples, kExampleLedger}};
 
 std::string_view name_of(Ledger::Owner owner) {
+  if (owner == Ledger::Owner::kExamples) return "examples";
   return owner == Ledger::Owner::kCampaign ? "campaign" : "node";
 }
 
 double node_sigma(const Charge& charge) {
   return std::sqrt(static_cast<double>(charge.variance_256) / 256);
+}
+
+Json training_json(const Charge& charge) {
+  return Json{{"training", to_hex(charge.sid)},
+              {"mechanism", "poisson sampled discrete gaussian"},
+              {"noise_multiplier", charge.multiplier},
+              {"sampling_rate", charge.sampling_rate},
+              {"steps", charge.times},
+              {"clip", charge.sensitivity},
+              {"entries", charge.entries}};
 }
 
 Json to_json(const Charge& charge) {
@@ -35,6 +48,16 @@ Json to_json(const Charge& charge) {
               {"honest_min", charge.honest_min},
               {"survivors", charge.survivors},
               {"entries", charge.entries}};
+}
+
+std::string trainings_text(const Ledger& ledger) {
+  std::string text = fmt::format("\n{:<16}  {:>8}  {:>10}  {:>10}  {:>8}  {:>10}\n", "training",
+                                 "steps", "multiplier", "rate", "clip", "entries");
+  for (const Charge& charge : ledger.charges())
+    text += fmt::format("{:<16}  {:>8}  {:>10.4g}  {:>10.4g}  {:>8.3g}  {:>10}\n",
+                        to_hex(charge.sid).substr(0, 16), charge.times, charge.multiplier,
+                        charge.sampling_rate, charge.sensitivity, charge.entries);
+  return text;
 }
 
 struct Figures {
@@ -65,7 +88,9 @@ Json to_json(const LedgerReport& report) {
   const Ledger& ledger = report.ledger;
   const Figures with = figures_of(ledger, true), without = figures_of(ledger, false);
   Json charges = Json::array();
-  for (const Charge& charge : ledger.charges()) charges.push_back(to_json(charge));
+  for (const Charge& charge : ledger.charges())
+    charges.push_back(report.owner == Ledger::Owner::kExamples ? training_json(charge)
+                                                               : to_json(charge));
   return Json{{"owner", name_of(report.owner)},
               {"budget", {{"epsilon", ledger.budget().epsilon}, {"delta", ledger.budget().delta}}},
               {"epsilon", with.renyi},
@@ -87,6 +112,7 @@ std::string to_text(const LedgerReport& report) {
       "spent, against who knows, as the coordinator     {:.4g} (tight: {:.4g})\n",
       with.renyi, with.tight, without.renyi, without.tight);
   if (ledger.charges().empty()) return text;
+  if (report.owner == Ledger::Owner::kExamples) return text + trainings_text(ledger);
   text += fmt::format("\n{:<16}  {:>6}  {:>10}  {:>8}  {:>9}  {:>10}\n", "campaign", "round",
                       "multiplier", "rate", "survivors", "node sigma");
   for (const Charge& charge : ledger.charges())

@@ -4,9 +4,9 @@
 #include "base/json.h"
 #include "coordinator/campaign_store.h"
 #include "coordinator/operator_client.h"
-#include "coordinator/privacy_ledger.h"
 #include "crypto/key_file.h"
 #include "edge_node/payload.h"
+#include "membership/ledger_file.h"
 #include "tests/integration/campaigns.h"
 #include "tests/temp_folder.h"
 
@@ -89,7 +89,8 @@ TEST(MaskedCampaign, ChargesItsLedgerForEveryRoundThatItOpens) {
   const Path campaign = campaign_folder(world.coordinator(), record.id);
   const PrivacyPlan& privacy = record.file.plan.privacy;
   const auto ledger =
-      PrivacyLedger::open(campaign / "privacy.ledger", {privacy.epsilon, privacy.delta});
+      LedgerFile::open(campaign / "privacy.ledger", Ledger::Owner::kCampaign,
+                       Budget{privacy.epsilon, privacy.delta});
   ASSERT_TRUE(ledger) << ledger.error().what;
   ASSERT_EQ(ledger->ledger().charges().size(), 2u);
   EXPECT_EQ(ledger->ledger().charges()[1].survivors, 8u);
