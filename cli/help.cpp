@@ -53,6 +53,7 @@ Work with models:
   simulate protocol    The protocol over a simulated network, with faults, from a seed
 
 Get help:
+  doctor               Whether a machine, a folder and the way to a peer are good, and what to do
   completion           Words and flags for the Tab key of bash or zsh
   manual               Write man pages
 

@@ -31,6 +31,7 @@ constexpr Verb kVerbs[] = {
     {"privacy", "payload", "freshet-node", "payload"},
     {"simulate", "learning", "freshet-trainer", "simulate-learning"},
     {"simulate", "protocol", "freshet-sim", ""},
+    {"doctor", "", "freshet-doctor", ""},
     {"completion", "", "freshet-manual", "completion"},
     {"manual", "", "freshet-manual", "manual"},
 };
