@@ -68,14 +68,16 @@ double log_chance_apart(std::uint32_t n, std::uint32_t degree, std::uint32_t bad
 // The threshold that makes a degree safe; 0: none does.
 std::uint32_t threshold_of(std::uint32_t n, std::uint32_t degree, const GraphTarget& target) {
   const double log_event = -(target.security_bits + 1) * std::numbers::ln2;  // one of two events
-  const std::uint32_t corrupt = most(target.corrupt, n), dropped = most(target.dropped, n);
+  const std::uint32_t corrupt = most(target.corrupt, n),
+                      dropped = most(std::max(target.dropped, target.left_out), n);
   if (log_chance_apart(n, degree, corrupt + dropped) >= log_event) return 0;
   double reached = Hypergeometric{n, corrupt, degree}.upper(std::exp(log_event) / n);
   if (!target.quorum) reached = std::ceil((reached + degree - 1.25) / 2);
   const auto alive = static_cast<std::uint32_t>(std::ceil((1 - target.dropped - kRounding) * n));
   const double sure =
       Hypergeometric{n, alive, degree}.lower(std::exp2(-target.correctness_bits) / n);
-  return reached < sure ? std::max(static_cast<std::uint32_t>(reached) + 1, 2u) : 0;
+  const auto threshold = std::max(static_cast<std::uint32_t>(reached) + target.honest_min, 2u);
+  return threshold <= sure ? threshold : 0;
 }
 
 Result<void> check(std::uint32_t n, const GraphTarget& target) {
@@ -84,7 +86,8 @@ Result<void> check(std::uint32_t n, const GraphTarget& target) {
                 fmt::format("a cohort of {}: it has 2 to {} members", n, limits::kCohortMax));
   const bool shares =
       target.corrupt >= 0 && target.corrupt < 1 && target.dropped >= 0 && target.dropped < 1;
-  if (!shares || target.security_bits < 1 || target.correctness_bits < 1)
+  const bool left_out = target.left_out >= 0 && target.left_out < 1 && target.honest_min >= 1;
+  if (!shares || !left_out || target.security_bits < 1 || target.correctness_bits < 1)
     return fail(Code::kBadInput,
                 "shares of corrupt and dropped members must lie in [0, 1), and "
                 "security be one bit or more");
@@ -145,9 +148,13 @@ Result<GraphPlan> plan_graph(std::uint32_t n, const GraphTarget& target) {
 }
 
 Result<GraphPlan> plan_round_graph(std::uint32_t n, const GraphTarget& target) {
-  if (n > limits::kCompleteGraphMax)
-    if (auto sparse = plan_graph(n, target)) return sparse;
-  return plan_complete(n, target.corrupt);
+  TRY_ASSIGN(const GraphPlan complete, plan_complete(n, target.corrupt));
+  if (n <= limits::kCompleteGraphMax) return complete;
+  GraphTarget round = target;
+  round.security_bits += kTriedSeedBits;
+  round.left_out = static_cast<double>(n - complete.threshold) / n;
+  if (auto sparse = plan_graph(n, round)) return sparse;
+  return complete;
 }
 
 Graph::Graph(const Digest& seed, std::uint32_t n, std::uint32_t degree)

@@ -28,13 +28,24 @@ struct GraphTarget {
   // Without a quorum of signatures over one survivor list the graph itself must keep a coordinator
   // from two lists, which needs far more neighbours. Our rounds have that quorum.
   bool quorum = true;
+  // Honest members around each member, itself included, whomever of the others a coordinator leaves
+  // out once it knows the graph: a member goes on only while the threshold of its neighbourhood
+  // does, and so many of them are not corrupt. What is opened is then a sum over as many at least.
+  std::uint32_t honest_min = 1;
+  // Share of members that a coordinator can leave out of the survivors; as `dropped` for secrecy.
+  double left_out = 0;
 };
+
+// A coordinator and the last who advertises can try seeds until the members wait no longer: so many
+// bits are added to a round's security for that.
+inline constexpr int kTriedSeedBits = 40;
 
 // The least degree that meets the target. kBadInput when not even the complete graph does.
 Result<GraphPlan> plan_graph(std::uint32_t n, const GraphTarget& target);
 // The complete graph on n with floor(2n/3) + 1, or the least t > (1 + corrupt) n / 2 if larger.
 Result<GraphPlan> plan_complete(std::uint32_t n, double corrupt);
-// What a round uses: complete up to kCompleteGraphMax, planned above.
+// What a round uses: complete up to kCompleteGraphMax; planned above, for kTriedSeedBits more and
+// with all left out that the quorum lets be.
 Result<GraphPlan> plan_round_graph(std::uint32_t n, const GraphTarget& target);
 
 // Neighbours of all members, each list rising. A degree of n - 1 joins every two; else members

@@ -63,6 +63,57 @@ TEST(GraphPlan, OfARoundIsCompleteUpToABound) {
   EXPECT_TRUE(hopeless->complete);
 }
 
+TEST(GraphPlan, OfARoundCountsOnTriedSeedsAndOnWhomACoordinatorLeavesOut) {
+  for (const std::uint32_t n : {300u, 1000u}) {
+    const GraphTarget target{.corrupt = .1, .dropped = .05, .honest_min = 4};
+    const GraphPlan round = plan_round_graph(n, target).value();
+    const std::uint32_t quorum = plan_complete(n, target.corrupt)->threshold;
+    GraphTarget same = target;
+    same.security_bits = 80 + kTriedSeedBits;
+    same.left_out = static_cast<double>(n - quorum) / n;
+    EXPECT_EQ(round, plan_graph(n, same).value());
+    EXPECT_GT(round.degree, plan_graph(n, target)->degree);
+  }
+}
+
+Digest seed_of(std::uint8_t value) {
+  Digest seed;
+  seed.fill(value);
+  return seed;
+}
+
+// Worlds of 400 in which a coordinator knows the graph and who is corrupt, and leaves out the
+// honest neighbours of one member, as far as that one lets it. Returns the fewest honest members
+// that were left around any of them, itself included.
+std::uint32_t fewest_honest_around_anybody(const GraphPlan& plan, double corrupt) {
+  const std::uint32_t n = 400;
+  std::uint32_t fewest = n;
+  for (std::uint8_t world = 0; world < 40; ++world) {
+    const Graph graph(seed_of(world), n, plan.degree);
+    for (std::uint32_t member = 0; member < n; ++member) {
+      const auto is_corrupt = [&](std::uint32_t i) { return i < corrupt * n; };
+      if (is_corrupt(member)) continue;
+      const auto around = graph.neighbours(member);
+      const auto bad = static_cast<std::uint32_t>(std::ranges::count_if(around, is_corrupt));
+      // It goes on while threshold - 1 neighbours do; the corrupt ones do whatever it takes.
+      const std::uint32_t alive = std::max(plan.threshold - 1, bad);
+      fewest = std::min(fewest, alive - bad + 1);
+    }
+  }
+  return fewest;
+}
+
+// With few bits, so that the tails are met in so few worlds. Without honest_min a member is left
+// alone among the corrupt, who know all its masks; with it no sum over fewer can be opened.
+TEST(GraphPlan, LeavesEnoughHonestAroundEachWhomeverACoordinatorLeavesOut) {
+  GraphTarget target{.corrupt = .3, .dropped = .1, .security_bits = 2, .correctness_bits = 4};
+  const GraphPlan alone = plan_graph(400, target).value();
+  EXPECT_LT(fewest_honest_around_anybody(alone, .3), 4u);  // it bites
+  target.security_bits = 14;
+  target.honest_min = 4;
+  EXPECT_GE(fewest_honest_around_anybody(plan_graph(400, target).value(), .3), 4u);
+}
+
 TEST(GraphPlan, QuorumKeepsTwoSurvivorListsApart) {
   struct Point {
     std::uint32_t n, corrupt, least;
@@ -92,12 +143,6 @@ TEST(GraphPlan, RefusesWhatNoThresholdCanDo) {
   EXPECT_FALSE(plan_graph(100, {.6, .6}));
   EXPECT_FALSE(plan_graph(1000, {.1, 1.5}));
   EXPECT_FALSE(plan_complete(limits::kCohortMax + 1, .1));
-}
-
-Digest seed_of(std::uint8_t value) {
-  Digest seed;
-  seed.fill(value);
-  return seed;
 }
 
 TEST(Graph, JoinsEachMemberToSoManyOthersBothWays) {
