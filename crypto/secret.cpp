@@ -74,6 +74,10 @@ Secret::~Secret() {
   }
 }
 
+void wipe(std::span<std::uint8_t> bytes) { sodium_memzero(bytes.data(), bytes.size_bytes()); }
+void wipe(std::span<std::uint32_t> words) { sodium_memzero(words.data(), words.size_bytes()); }
+void wipe(std::span<float> values) { sodium_memzero(values.data(), values.size_bytes()); }
+
 bool equal_in_constant_time(ByteView a, ByteView b) {
   return a.size() == b.size() && (a.empty() || sodium_memcmp(a.data(), b.data(), a.size()) == 0);
 }

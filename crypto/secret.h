@@ -30,6 +30,11 @@ class Secret {
   bool guarded_ = false;  // else plain memory, wiped all the same: see limits::kGuardedSecretsMax
 };
 
+// Overwrites what lay in ordinary memory; no compiler leaves it out.
+void wipe(std::span<std::uint8_t> bytes);
+void wipe(std::span<std::uint32_t> words);
+void wipe(std::span<float> values);
+
 bool equal_in_constant_time(ByteView a, ByteView b);
 
 // sodium_init, no core files, not dumpable, umask 077. Where memory cannot be locked it says so in

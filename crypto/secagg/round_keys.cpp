@@ -9,6 +9,7 @@
 #include "crypto/secagg/derive.h"
 #include "crypto/secagg/indices.h"
 #include "crypto/secagg/mask_stream.h"
+#include "crypto/secagg/possession.h"
 #include "crypto/sodium.h"
 
 namespace freshet::secagg {
@@ -90,6 +91,12 @@ RoundKeys& RoundKeys::operator=(RoundKeys&&) noexcept = default;
 RoundKeys::~RoundKeys() = default;
 
 const Advert& RoundKeys::advert() const { return state_->advert; }
+const Advert& RoundKeys::claim(const Sid& sid, const SigningPublic& owner) {
+  State& s = *state_;
+  CHECK(!s.revealed, "a claim to keys that are gone");
+  s.advert.possession = prove_possession(s.at(kCipherScalar), {sid, owner, s.advert}, s.seams.fill);
+  return s.advert;
+}
 bool RoundKeys::has_masked() const { return state_->masked; }
 bool RoundKeys::has_revealed() const { return state_->revealed; }
 

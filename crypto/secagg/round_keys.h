@@ -31,6 +31,8 @@ class RoundKeys {
   ~RoundKeys();
 
   const Advert& advert() const;
+  // Adds to it the proof that its owner knows the cipher key's secret. Once, for the round's sid.
+  const Advert& claim(const Sid& sid, const SigningPublic& owner);
 
   // Boxes for `neighbours` (without this node), in their order. `threshold` of a neighbourhood and
   // its owner rebuild a secret of the owner; it is above half of them. Once. kBadInput names a

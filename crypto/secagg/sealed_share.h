@@ -11,11 +11,14 @@ namespace freshet::secagg {
 
 using Sid = Digest;
 
+using Possession = std::array<std::uint8_t, 64>;  // challenge || response (possession.h)
+
 struct Advert {  // of one node for one sid
   CipherPublic cipher;
   MaskPublic mask;
-  Digest commit;  // to the seed of the self mask
-  Digest nonce;   // goes into the seed of the graph
+  Digest commit;            // to the seed of the self mask
+  Digest nonce;             // goes into the seed of the graph
+  Possession possession{};  // of the cipher key's secret, by its owner, for this sid
   bool operator==(const Advert&) const = default;
 };
 
