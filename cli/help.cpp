@@ -51,6 +51,7 @@ Work with models:
   model pretrain       Train a base model from nothing
   simulate learning    A campaign's learning over many nodes in one process
   simulate protocol    The protocol over a simulated network, with faults, from a seed
+  evaluate adapt       Every way in which a cloud model learns of nodes, measured
 
 Get help:
   doctor               Whether a machine, a folder and the way to a peer are good, and what to do
@@ -86,6 +87,19 @@ Examples:
   freshet simulate protocol --seed 1 --seeds 1000 --nodes 100
 
 freshet simulate WHAT --help shows all options.
+)";
+}
+
+std::string_view evaluate_help() {
+  return R"(Usage:
+  freshet evaluate WHAT [OPTIONS]
+
+  adapt       Every way in which a cloud model learns of nodes, beside its controls
+
+Examples:
+  freshet evaluate adapt --slm models/edge-slm --llm models/cloud-llm --general corpus/valid --json
+
+freshet evaluate WHAT --help shows all options.
 )";
 }
 

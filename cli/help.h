@@ -8,6 +8,7 @@ namespace freshet {
 
 std::string_view main_help();
 std::string_view simulate_help();
+std::string_view evaluate_help();
 std::string_view privacy_help();
 std::string_view version_line();
 

@@ -32,6 +32,7 @@ constexpr Verb kVerbs[] = {
     {"simulate", "learning", "freshet-trainer", "simulate-learning"},
     {"simulate", "protocol", "freshet-sim", ""},
     {"doctor", "", "freshet-doctor", ""},
+    {"evaluate", "adapt", "freshet-trainer", "evaluate-adapt"},
     {"completion", "", "freshet-manual", "completion"},
     {"manual", "", "freshet-manual", "manual"},
 };
@@ -64,6 +65,7 @@ Misuse unknown(std::string_view typed, std::string_view what,
 
 // Of a verb that needs a second word.
 std::string_view help_of(std::string_view first) {
+  if (first == "evaluate") return evaluate_help();
   return first == "privacy" ? privacy_help() : simulate_help();
 }
 
@@ -119,7 +121,11 @@ Decision decide(std::span<const std::string> words) {
     return execute;
   }
   if (!seconds.empty())
-    return unknown(words[1], first == "privacy" ? "privacy verb" : "simulation", seconds);
+    return unknown(words[1],
+                   first == "privacy"    ? "privacy verb"
+                   : first == "evaluate" ? "evaluation"
+                                         : "simulation",
+                   seconds);
   if (!first.empty() && first.front() == '-')
     return Misuse{"freshet: unknown option " + first + ". See freshet --help.\n"};
   return unknown(first, "freshet verb", names);

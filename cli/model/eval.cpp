@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <functional>
 
 #include "base/exit_code.h"
 #include "base/flags.h"
@@ -6,8 +7,10 @@
 #include "base/limits.h"
 #include "cli/model/adapter_flag.h"
 #include "cli/model/data_flag.h"
+#include "cli/model/proxy_flags.h"
 #include "cli/model/verbs.h"
 #include "model/text/corpus.h"
+#include "trainer/adaptation/measure.h"
 #include "trainer/finetune.h"
 #include "trainer/model_folder.h"
 #include "trainer/threads.h"
@@ -20,10 +23,15 @@ struct EvalFlags {
   std::size_t chars_max = 0;
   double heldout = 0;
   int window = 128, threads = 2;
+  ProxyFlags proxy;
   bool json = false;
 };
 
-struct Measured {
+// Of windows of a text: evaluate() of one model, or measure() of several.
+using Measure = std::function<Result<Evaluation>(std::span<const TokenId> ids, std::uint64_t bytes,
+                                                 int window, std::span<const std::uint8_t> counts)>;
+
+struct Found {
   std::size_t docs = 0;
   Evaluation evaluation;
 };
@@ -74,17 +82,17 @@ void cut(const Tokenizer& tokenizer, std::size_t positions, EncodedDocument& doc
 }
 
 // Every document on its own, from its BOS, cut to the model's positions.
-Result<Measured> by_document(const LoadedModel& model, const LoadedAdapter& adapter,
-                             std::span<const Document> documents) {
+Result<Found> by_document(const LoadedModel& model, const Measure& measure_windows,
+                          std::span<const Document> documents) {
   const DocumentEncoder encoder(model.tokenizer);
-  Measured measured;
+  Found measured;
   for (const Document& document : documents) {
     EncodedDocument encoded = encode(model.tokenizer, encoder, document);
     cut(model.tokenizer, static_cast<std::size_t>(model.model.config.max_positions), encoded);
     if (encoded.ids.size() < 2) continue;
     TRY_ASSIGN(const Evaluation one,
-               evaluate(model.model, adapter.spec, adapter.values, encoded.ids, encoded.bytes,
-                        static_cast<int>(encoded.ids.size()) - 1, {}, encoded.counts));
+               measure_windows(encoded.ids, encoded.bytes, static_cast<int>(encoded.ids.size()) - 1,
+                               encoded.counts));
     if (one.tokens == 0) continue;
     ++measured.docs;
     measured.evaluation.tokens += one.tokens;
@@ -97,14 +105,39 @@ Result<Measured> by_document(const LoadedModel& model, const LoadedAdapter& adap
 }
 
 // The tail that a node would hold out of this text, in windows, as the node measures it.
-Result<Measured> by_heldout(const LoadedModel& model, const LoadedAdapter& adapter,
-                            std::span<const Document> documents, const EvalFlags& flags) {
+Result<Found> by_heldout(const LoadedModel& model, const Measure& measure_windows,
+                         std::span<const Document> documents, const EvalFlags& flags) {
   TRY_ASSIGN(const Corpus corpus,
              make_corpus(model.tokenizer, documents, flags.heldout, flags.window));
-  TRY_ASSIGN(const Evaluation evaluation,
-             evaluate(model.model, adapter.spec, adapter.values, corpus.heldout.ids,
-                      corpus.heldout.bytes, flags.window, {}, corpus.heldout.counts));
-  return Measured{documents.size(), evaluation};
+  TRY_ASSIGN(const Evaluation evaluation, measure_windows(corpus.heldout.ids, corpus.heldout.bytes,
+                                                          flags.window, corpus.heldout.counts));
+  return Found{documents.size(), evaluation};
+}
+
+// The model moved by a small one, or alone.
+Result<Found> find(const EvalFlags& flags, const LoadedModel& model, const LoadedAdapter& adapter) {
+  TRY_ASSIGN(const std::vector<Document> documents, documents_of(flags, model.chat));
+  TRY_ASSIGN(const Layout layout, adapter_layout(model.model.config, adapter.spec));
+  std::unique_ptr<SmallModel> small;
+  if (flags.proxy.given()) {
+    TRY_ASSIGN(small, load_proxy(flags.proxy, model.tokenizer, flags.precision, flags.threads));
+  }
+  const Measure measure_windows = [&](std::span<const TokenId> ids, std::uint64_t bytes, int window,
+                                      std::span<const std::uint8_t> counts) -> Result<Evaluation> {
+    if (!small)
+      return evaluate(model.model, adapter.spec, adapter.values, ids, bytes, window, {}, counts);
+    const Lora none,
+        own = adapter.values.empty()
+                  ? Lora()
+                  : Lora(model.model.config, layout, adapter.values.data(), nullptr, false, false);
+    ModelLogits large(model.model, own), tuned(small->model(), small->tuned()),
+        base(small->model(), none);
+    ProxyLogits moved(large, tuned, base, flags.proxy.weight);
+    TRY_ASSIGN(const Measured measured, measure(moved, ids, bytes, window, counts));
+    return measured.evaluation;
+  };
+  return flags.heldout > 0 ? by_heldout(model, measure_windows, documents, flags)
+                           : by_document(model, measure_windows, documents);
 }
 
 Result<void> run(const EvalFlags& flags) {
@@ -112,9 +145,7 @@ Result<void> run(const EvalFlags& flags) {
   TRY_ASSIGN(const ModelFiles files, open_model_folder(flags.model));
   TRY_ASSIGN(const LoadedModel model, load_model(files, *precision_named(flags.precision)));
   TRY_ASSIGN(const LoadedAdapter adapter, load_adapter_flag(flags.adapter, model.model.config));
-  TRY_ASSIGN(const std::vector<Document> documents, documents_of(flags, model.chat));
-  Result<Measured> outcome = flags.heldout > 0 ? by_heldout(model, adapter, documents, flags)
-                                               : by_document(model, adapter, documents);
+  const Result<Found> outcome = find(flags, model, adapter);
   TRY(outcome);
   const Evaluation& found = outcome->evaluation;
   if (flags.json) {
@@ -155,6 +186,7 @@ void add_eval(Command& model, Verb& chosen) {
       ->show_default()
       ->range(2, 65536);
   verb->add_option("--adapter", flags->adapter, "PEFT folder of a LoRA adapter");
+  add_proxy_flags(*verb, flags->proxy);
   verb->add_option("--precision", flags->precision, "Of the weights")
       ->show_default()
       ->one_of({"f32", "bf16", "int8", "nf4"});

@@ -10,8 +10,10 @@
 #include "base/json.h"
 #include "cli/model/adapter_flag.h"
 #include "cli/model/loaded.h"
+#include "cli/model/proxy_flags.h"
 #include "cli/model/verbs.h"
 #include "model/text/document.h"
+#include "trainer/adaptation/proxy_writer.h"
 #include "trainer/transformer/generation.h"
 #include "trainer/transformer/large_pages.h"
 
@@ -25,6 +27,7 @@ struct GenerateFlags {
   std::vector<TokenId> prompt_ids;
   GeneratePlan plan;
   int threads = 2, logits = 0;
+  ProxyFlags proxy;
   bool has_chat = false, json = false;
 };
 
@@ -73,6 +76,18 @@ void print_json(const GenerateFlags& flags, const std::vector<TokenId>& prompt,
   std::puts(to_text(out).c_str());
 }
 
+// By the model alone, or moved by a small one.
+Result<Generated> continued(const GenerateFlags& flags, const VerbModel& model, const Lora& lora,
+                            const std::vector<TokenId>& prompt, const OnPiece& on_piece) {
+  if (!flags.proxy.given())
+    return generate(model.model, lora, &model.tokenizer, prompt, flags.plan, on_piece);
+  TRY_ASSIGN(const std::unique_ptr<SmallModel> small,
+             load_proxy(flags.proxy, model.tokenizer, flags.precision, flags.threads));
+  TRY_ASSIGN(const Writer writer,
+             proxy_writer({model.model, lora, small->model(), small->tuned(), flags.proxy.weight}));
+  return generate(writer, &model.tokenizer, prompt, flags.plan, on_piece);
+}
+
 Result<void> run(GenerateFlags flags) {
   TRY_ASSIGN(VerbModel model, load_for_verb(flags.model, flags.precision, flags.threads));
   if (flags.plan.tokens_max >= kWorthACopy && has_room_for_copy(model.model))
@@ -92,8 +107,8 @@ Result<void> run(GenerateFlags flags) {
     if (!std::exchange(begun, true)) print_piece(before);
     print_piece(piece);
   };
-  TRY_ASSIGN(const Generated made, generate(model.model, lora, &model.tokenizer, prompt, flags.plan,
-                                            flags.json ? OnPiece() : on_piece));
+  TRY_ASSIGN(const Generated made,
+             continued(flags, model, lora, prompt, flags.json ? OnPiece() : on_piece));
   if (flags.json) {
     print_json(flags, prompt, before, made);
     return {};
@@ -147,6 +162,7 @@ void add_generate(Command& model, Verb& chosen) {
   verb->add_option("--system", flags->system, "With --chat: how to answer")->needs(chat);
   add_sampling_flags(*verb, flags->plan);
   verb->add_option("--adapter", flags->adapter, "PEFT folder of a LoRA adapter");
+  add_proxy_flags(*verb, flags->proxy);
   verb->add_option("--precision", flags->precision, kPrecisionHelp)
       ->show_default()
       ->one_of({"auto", "f32", "bf16", "int8", "nf4"});

@@ -40,6 +40,7 @@ int run_trainer(int argc, char** argv) {
   add_tokenizer(*model, chosen);
   add_pretrain(*model, chosen);
   add_simulate_learning(app, chosen);
+  add_evaluate_adapt(app, chosen);
   if (const auto over = app.parse(argc, argv)) return *over;
   try {
     return run_chosen(chosen);

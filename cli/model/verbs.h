@@ -23,6 +23,9 @@ void add_pretrain(Command& model, Verb& chosen);
 // `freshet simulate learning`.
 void add_simulate_learning(Command& app, Verb& chosen);
 
+// `freshet evaluate adapt`.
+void add_evaluate_adapt(Command& app, Verb& chosen);
+
 // Runs it; a machine without the memory for it gives ExitCode::kNoSpace and says so.
 int run_chosen(const Verb& chosen);
 

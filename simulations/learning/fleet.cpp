@@ -309,6 +309,7 @@ Result<FleetResult> run_fleet(LanguageModel& model, const std::vector<FleetNode>
                 scratch / "moments");
     TRY_ASSIGN(std::vector<float> adapter, fleet.run(round_done));
     TRY_ASSIGN(result.answer_after, answer_chance(model, plan, adapter));
+    result.adapter = adapter;
     adapters.push_back(std::move(adapter));
     result.refused = fleet.refused();
     result.held_back = fleet.held_back();

@@ -39,6 +39,7 @@ struct FleetPlan {
 struct FleetResult {
   double bpb_before = 0, bpb_after = 0;         // mean over honest nodes, held-out
   std::vector<double> node_before, node_after;  // by node
+  std::vector<float> adapter;                   // the last version; empty where nodes stay at home
   double seconds = 0;                           // of the campaign, without the two measurements
   double answer_before = 0, answer_after = 0;   // chance of each token of the backdoor's answer
   std::size_t refused = 0;                      // updates that were no valid part of a sum

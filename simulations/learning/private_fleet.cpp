@@ -231,6 +231,7 @@ Result<PrivateFleetResult> run_private_fleet(LanguageModel& model,
   TRY(fleet.run(round_done));
   learned.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   TRY_ASSIGN(learned.node_after, measure(model, nodes, plan, {fleet.adapter()}));
+  learned.adapter = fleet.adapter();
   learned.bpb_before = mean_of(learned.node_before);
   learned.bpb_after = mean_of(learned.node_after);
   fleet.result.learned = std::move(learned);

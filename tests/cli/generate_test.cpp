@@ -78,6 +78,34 @@ TEST(Generate, ShowsTheLogitsOfAnAdapter) {
                 1e-4 * lora["logits_max"].get<double>());
 }
 
+// z + (z_tuned - z) is z_tuned: a model that is moved by its own adapter says what the adapter
+// says.
+TEST(Generate, IsMovedByWhatTuningChangedInASmallModel) {
+  const Ids ids = expected()["ids"][0].get<Ids>();
+  const std::string model = "tests/trainer/golden/qwen3", adapter = model + "/adapter";
+  const Words both = {"--prompt-ids", listed(ids), "--max-tokens", "8",           "--greedy",
+                      "--json",       "--logits",  "64",           "--precision", "f32"};
+  Words tuned = both, moved = both, still = both, foreign = both;
+  tuned.insert(tuned.end(), {"--adapter", adapter});
+  moved.insert(moved.end(), {"--proxy-base", model, "--proxy-tuned", adapter});
+  still.insert(still.end(),
+               {"--proxy-base", model, "--proxy-tuned", adapter, "--proxy-weight", "0"});
+  foreign.insert(foreign.end(),
+                 {"--proxy-base", "tests/trainer/golden/gpt2", "--proxy-tuned", adapter});
+  const Ran plain = generate(both), of_adapter = generate(tuned), of_proxy = generate(moved),
+            of_none = generate(still);
+  ASSERT_EQ(of_proxy.code, 0) << of_proxy.errors;
+  EXPECT_EQ(of_proxy.json()["ids"], of_adapter.json()["ids"]);
+  EXPECT_EQ(of_none.json()["prompt_logits"], plain.json()["prompt_logits"]);
+  const auto wanted = of_adapter.json()["prompt_logits"].get<std::vector<float>>(),
+             found = of_proxy.json()["prompt_logits"].get<std::vector<float>>();
+  for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_NEAR(found[i], wanted[i], 1e-3);
+  EXPECT_NE(found, plain.json()["prompt_logits"].get<std::vector<float>>());
+  const Ran refused = generate(foreign);
+  EXPECT_EQ(refused.code, static_cast<int>(ExitCode::kBadInput));
+  EXPECT_NE(refused.errors.find("tokenizer"), std::string::npos);
+}
+
 TEST(Generate, PrintsTheTextThatItsJsonHolds) {
   const Words words = {"--prompt", "the river", "--max-tokens", "12",
                        "--seed",   "5",         "--top-k",      "9"};

@@ -36,6 +36,7 @@ TEST(Verbs, GoToTheProgramThatDoesThem) {
       {{"privacy", "epsilon"}, "freshet-privacy", {"epsilon"}},
       {{"privacy", "payload", "--dir", "n"}, "freshet-node", {"payload", "--dir", "n"}},
       {{"help", "campaign", "submit"}, "freshet-coordinator", {"campaign", "submit", "--help"}},
+      {{"evaluate", "adapt", "--json"}, "freshet-trainer", {"evaluate-adapt", "--json"}},
       {{"help", "simulate", "protocol"}, "freshet-sim", {"--help"}},
   };
   for (const Case& each : cases) {
