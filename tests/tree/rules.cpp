@@ -37,7 +37,7 @@ const std::vector<Folder>& floors() {
       {"model", {"base", "crypto"}},
       {"protocol", {"base", "crypto", "aggregation"}},
       {"trainer", {"base", "crypto", "model", "aggregation"}},
-      {"membership", {"base", "crypto", "transport", "protocol"}},
+      {"membership", {"base", "crypto", "aggregation", "transport", "storage", "protocol"}},
       {"coordinator", kBelowDaemons},
       {"edge_node", kBelowDaemons},
       {"authority", kBelowDaemons},

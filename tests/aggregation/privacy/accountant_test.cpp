@@ -120,7 +120,8 @@ TEST(LossDistributions, GiveThePublishedEpsilons) {
     EXPECT_NEAR(epsilon, row.epsilon, row.tolerance);
     if (row.above == 0) continue;
     EXPECT_LE(epsilon, row.above);
-    EXPECT_LE(row.above, epsilon + 0.0108);
+    // The error of 0.01 and what its own grid adds, which grows with the number of releases.
+    EXPECT_LE(row.above, epsilon + (row.number == 15 ? 0.0108 : 0.0103));
   }
 }
 
