@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/stop_signal.h"
 #include "cli/model/finetune_output.h"
+#include "cli/model/finetune_privacy.h"
 #include "cli/model/finetune_progress.h"
 #include "cli/model/finetune_task.h"
 #include "cli/model/verbs.h"
@@ -32,6 +33,7 @@ struct Job {
   Means means;
   int threads;
   FinetuneOutput& output;
+  std::optional<PrivateTraining> privacy = {};
 };
 
 struct Outcome {
@@ -62,6 +64,13 @@ void say_what_was_chosen(const Job& job, const Transformer& model, int from_step
     std::fprintf(stderr, "%s\n",
                  job.means.why.empty() ? "" : (" (for the limit: " + job.means.why + ")").c_str());
   }
+  if (job.privacy)
+    std::fprintf(stderr,
+                 "each of %llu examples: epsilon %.3g at delta %.3g, noise %.3g times the clip of "
+                 "%g; all trainings of %s together: epsilon %.3g\n",
+                 static_cast<unsigned long long>(job.privacy->examples), job.privacy->epsilon,
+                 job.privacy->spent.delta, plan.dp.multiplier, static_cast<double>(plan.dp.clip),
+                 job.flags.dp_folder.c_str(), job.privacy->spent.epsilon);
   if (from_step > 0) std::fprintf(stderr, "going on after step %d\n", from_step);
 }
 
@@ -129,6 +138,10 @@ Result<Trained> train_it(Job& job, const Transformer& model, TrainState start,
     saved = Clock::now();
     return {};
   };
+  if (job.privacy) {
+    hooks.dp_key = &job.privacy->key;
+    hooks.dp_training = job.privacy->training;
+  }
   if (on_device(job.flags))
     hooks.source = [&](const Layout& layout, const std::vector<float>& values,
                        std::vector<float>& gradient) {
@@ -160,6 +173,12 @@ Result<Outcome> run_job(Job& job, std::optional<Checkpoint> saved) {
     TRY_ASSIGN(terms, terms_of(job.base, job.flags, job.task, job.means.precision, job.threads));
     TRY(check_same_training(saved->terms, *terms, job.output.state_path().string()));
     start = std::move(saved->state);
+  }
+  if (job.task.plan.dp.on()) {
+    if (!terms) {
+      TRY_ASSIGN(terms, terms_of(job.base, job.flags, job.task, job.means.precision, job.threads));
+    }
+    TRY_ASSIGN(job.privacy, charge_training(job.flags, job.task, *terms));
   }
   say_what_was_chosen(job, model, start.step);
   Outcome outcome;
@@ -213,6 +232,14 @@ void print(const Job& job, const Outcome& outcome) {
   out["micro_batch"] = plan.micro_batch > 0 ? plan.micro_batch : plan.base.batch;
   out["recompute"] = plan.recompute;
   out["head_rows"] = plan.head_rows;
+  if (job.privacy)
+    out["privacy"] = Json{{"epsilon", job.privacy->epsilon},
+                          {"delta", job.privacy->spent.delta},
+                          {"epsilon_of_all", job.privacy->spent.epsilon},
+                          {"noise_multiplier", plan.dp.multiplier},
+                          {"clip", plan.dp.clip},
+                          {"sampling_rate", job.privacy->rate},
+                          {"examples", job.privacy->examples}};
   out["adapter"] = job.flags.out;
   std::puts(to_text(out).c_str());
 }

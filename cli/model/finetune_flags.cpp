@@ -66,6 +66,26 @@ void add_plan_flags(Command& verb, FinetuneFlags& flags) {
   verb.add_option("--seed", flags.seed)->show_default();
 }
 
+void add_privacy_flags(Command& verb, FinetuneFlags& flags) {
+  auto* epsilon = verb.add_option("--dp-epsilon", flags.dp_epsilon,
+                                  "Differential privacy of every example (a document, or a window "
+                                  "of a longer one): the least noise that keeps to this")
+                      ->range(0.01, 1e3);
+  verb.add_option("--dp-noise", flags.dp_noise, "Or the noise itself, over --dp-clip")
+      ->range(0.05, 64.0)
+      ->excludes(epsilon);
+  verb.add_option("--dp-clip", flags.dp_clip, "Largest norm of one example's gradient")
+      ->show_default()
+      ->range(1e-6f, 1e6f);
+  verb.add_option("--dp-delta", flags.dp_delta)->show_default()->range(1e-12, 0.1);
+  verb.add_option("--dp-folder", flags.dp_folder,
+                  "Folder of the ledger and of the key to its noise; a node's own will do")
+      ->type_name("DIR");
+  verb.add_option("--dp-budget", flags.dp_budget,
+                  "Epsilon of all trainings of that folder; absent: as it was")
+      ->range(0.01, 1e4);
+}
+
 void add_machine_flags(Command& verb, FinetuneFlags& flags) {
   verb.add_option("--precision", flags.precision, "Of the frozen weights")
       ->show_default()
@@ -110,6 +130,7 @@ void add_flags(Command& verb, FinetuneFlags& flags) {
   verb.add_option("--out", flags.out, "Folder for the adapter, in PEFT's form")->required();
   add_adapter_flags(verb, flags);
   add_plan_flags(verb, flags);
+  add_privacy_flags(verb, flags);
   add_machine_flags(verb, flags);
   verb.add_option("--heldout", flags.heldout,
                   "Keep this share of the text back and measure on it, before and after")
@@ -123,6 +144,24 @@ void add_flags(Command& verb, FinetuneFlags& flags) {
   verb.add_flag("--losses", flags.losses, "With --json: the loss of every step");
   verb.add_flag("--json", flags.json, "One JSON object as the last line");
 }
+
+namespace {
+
+void check_privacy(const Command& verb, const FinetuneFlags& flags) {
+  if (!flags.is_private()) {
+    for (const char* name : {"--dp-clip", "--dp-delta", "--dp-folder", "--dp-budget"})
+      if (verb.given(name)) refuse_flag(name, "goes with --dp-epsilon or --dp-noise");
+    return;
+  }
+  if (flags.dp_folder.empty()) missing_flags("--dp-folder");
+  if (flags.mezo()) refuse_flag("--method", "mezo has no gradient of an example to clip");
+  if (flags.device != "cpu") refuse_flag("--device", "privacy of examples is for cpu alone");
+  if (verb.given("--order")) refuse_flag("--order", "is drawn, where examples are private");
+  if (verb.given("--clip")) refuse_flag("--clip", "is --dp-clip, where examples are private");
+  if (flags.micro_batch > 1) refuse_flag("--micro-batch", "is 1, where examples are private");
+}
+
+}  // namespace
 
 void check_together(const Command& verb, FinetuneFlags& flags) {
   const auto given = [&](const char* name) { return verb.given(name); };
@@ -139,6 +178,7 @@ void check_together(const Command& verb, FinetuneFlags& flags) {
     refuse("--recompute", "saves nothing with --method mezo: it keeps no activations");
   for (const char* name : {"--optimizer", "--clip", "--weight-decay"})
     if (flags.mezo() && given(name)) refuse(name, "does nothing with --method mezo");
+  check_privacy(verb, flags);
   if (flags.losses && !flags.json) refuse("--losses", "goes with --json");
   if (given("--lr") && !std::isfinite(*flags.lr)) refuse("--lr", "is no number");
   if (flags.micro_batch > flags.batch) refuse("--micro-batch", "is a part of --batch");
@@ -176,6 +216,10 @@ TrainPlan plan_of(const FinetuneFlags& flags) {
   plan.mezo_step = flags.mezo_step;
   plan.mezo_seeds = flags.mezo_seeds;
   plan.micro_batch = flags.micro_batch;
+  if (flags.is_private()) {
+    plan.clip = 0;
+    plan.micro_batch = 1;
+  }
   plan.recompute = flags.recompute;
   return plan;
 }

@@ -27,10 +27,14 @@ struct FinetuneFlags {
   float clip = 1, weight_decay = 0, mezo_step = 1e-3f;
   int mezo_seeds = 0, threads = 0, save_every = 0;
   double heldout = 0;
+  double dp_epsilon = 0, dp_noise = 0, dp_delta = 1e-5, dp_budget = 0;
+  float dp_clip = 1;
+  std::string dp_folder;
   std::uint64_t seed = 1;
   bool recompute = false, resume = false, losses = false, force = false, json = false;
 
   bool mezo() const { return method == "mezo"; }
+  bool is_private() const { return dp_epsilon > 0 || dp_noise > 0; }
   std::uint64_t memory_bytes = 0;  // what memory_max says; 0: no limit
 };
 

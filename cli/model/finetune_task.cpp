@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "cli/model/data_flag.h"
+#include "cli/model/finetune_privacy.h"
 #include "crypto/digest.h"
 #include "model/files/model_parts.h"
 #include "model/files/peft_adapter.h"
@@ -43,8 +44,8 @@ Result<void> take_lengths(const FinetuneFlags& flags, FinetuneTask& task) {
                inputs = static_cast<double>(text.size() - text.starts.size());
   const double epoch =
       plan.order == Order::kWindows ? std::ceil(inputs / whole) : batches.steps_per_epoch();
-  task.tokens_a_step = std::min(whole, inputs / epoch);
-  if (flags.steps == 0) {
+  if (!flags.is_private()) task.tokens_a_step = std::min(whole, inputs / epoch);
+  if (flags.steps == 0 && !flags.is_private()) {
     const double steps = std::max(1.0, std::round(flags.epochs * epoch));
     if (steps > kStepsMax)
       return fail(Code::kBadInput, "so many epochs of this text are more than " +
@@ -181,6 +182,7 @@ Result<FinetuneTask> make_task(const BaseModel& base, const FinetuneFlags& flags
     return fail(
         Code::kBadInput,
         flags.data + ": too little text to hold any of it back; leave --heldout out or bring more");
+  if (flags.is_private()) TRY(take_privacy(flags, task));
   TRY(take_lengths(flags, task));
   return task;
 }
@@ -217,31 +219,36 @@ Result<TrainingTerms> terms_of(const BaseModel& base, const FinetuneFlags& flags
   TRY_ASSIGN(const Digest model, model_digest(base.files));
   const TrainPlan& plan = task.plan;
   const bool bf16_products = precision != Precision::kF32 && kernels::multiplies_bf16();
-  return TrainingTerms{{"model", to_hex(model)},
-                       {"text", digest_text(task.corpus.train)},
-                       {"adapter to begin with", digest_of_adapter(task.layout, task.initial)},
-                       {"--steps", std::to_string(plan.base.steps)},
-                       {"--batch", std::to_string(plan.base.batch)},
-                       {"--window", std::to_string(plan.base.window)},
-                       {"--accumulate", std::to_string(plan.accumulate)},
-                       {"--lr", text_of(plan.base.lr)},
-                       {"--schedule", flags.schedule},
-                       {"--warmup", std::to_string(plan.warmup)},
-                       {"--clip", text_of(plan.clip)},
-                       {"--weight-decay", text_of(plan.weight_decay)},
-                       {"--optimizer", flags.optimizer},
-                       {"--order", flags.order},
-                       {"--method", flags.method},
-                       {"--mezo-step", text_of(plan.mezo_step)},
-                       {"--mezo-seeds", std::to_string(plan.mezo_seeds)},
-                       {"--seed", std::to_string(plan.base.seed)},
-                       {"--precision", std::string(name_of(precision))},
-                       {"multiplication", bf16_products ? "bf16" : "f32"},
-                       {"--micro-batch", std::to_string(plan.micro_batch)},
-                       {"--recompute", plan.recompute ? "1" : "0"},
-                       {"rows of the head", std::to_string(plan.head_rows)},
-                       {"--threads", std::to_string(threads)},
-                       {"--device", flags.device}};
+  TrainingTerms terms{{"model", to_hex(model)},
+                      {"text", digest_text(task.corpus.train)},
+                      {"adapter to begin with", digest_of_adapter(task.layout, task.initial)},
+                      {"--steps", std::to_string(plan.base.steps)},
+                      {"--batch", std::to_string(plan.base.batch)},
+                      {"--window", std::to_string(plan.base.window)},
+                      {"--accumulate", std::to_string(plan.accumulate)},
+                      {"--lr", text_of(plan.base.lr)},
+                      {"--schedule", flags.schedule},
+                      {"--warmup", std::to_string(plan.warmup)},
+                      {"--clip", text_of(plan.clip)},
+                      {"--weight-decay", text_of(plan.weight_decay)},
+                      {"--optimizer", flags.optimizer},
+                      {"--order", flags.order},
+                      {"--method", flags.method},
+                      {"--mezo-step", text_of(plan.mezo_step)},
+                      {"--mezo-seeds", std::to_string(plan.mezo_seeds)},
+                      {"--seed", std::to_string(plan.base.seed)},
+                      {"--precision", std::string(name_of(precision))},
+                      {"multiplication", bf16_products ? "bf16" : "f32"},
+                      {"--micro-batch", std::to_string(plan.micro_batch)},
+                      {"--recompute", plan.recompute ? "1" : "0"},
+                      {"rows of the head", std::to_string(plan.head_rows)},
+                      {"--threads", std::to_string(threads)},
+                      {"--device", flags.device}};
+  if (plan.dp.on()) {
+    terms.emplace_back("--dp-noise", text_of(plan.dp.multiplier));
+    terms.emplace_back("--dp-clip", text_of(double{plan.dp.clip}));
+  }
+  return terms;
 }
 
 }  // namespace freshet

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <fstream>
 
+#include "aggregation/privacy/rdp.h"
 #include "base/exit_code.h"
 #include "base/flags.h"
 #include "base/json.h"
@@ -44,6 +45,50 @@ TEST_F(Finetune, LearnsAndSaysWhatItDid) {
   EXPECT_FALSE(adapter("out").empty());
   EXPECT_EQ(run(words("out", {"--steps", "2"})).code, static_cast<int>(ExitCode::kRefused));
   EXPECT_EQ(run(words("out", {"--steps", "2", "--force"})).code, 0);
+}
+
+TEST_F(Finetune, KeepsTheExamplesOfATextPrivateAndCountsWhatThatCost) {
+  const Words plan = {"--steps", "20", "--dp-folder", at("node")};
+  const auto with = [&](const std::string& out, const Words& more) {
+    Words all = words(out, plan);
+    all.insert(all.end(), more.begin(), more.end());
+    return run(all);
+  };
+  const Ran first = with("one", {"--dp-epsilon", "6", "--dp-clip", "0.5", "--dp-budget", "8"});
+  ASSERT_EQ(first.code, 0) << first.errors;
+  const Json privacy = first.json()["privacy"];
+  const double noise = privacy["noise_multiplier"], rate = privacy["sampling_rate"];
+  EXPECT_NEAR(rate, 2.0 / privacy["examples"].get<double>(), 1e-12);
+  const Release twenty[] = {{noise, rate, 20}};
+  EXPECT_DOUBLE_EQ(privacy["epsilon"], renyi_epsilon(twenty, 1e-5));
+  EXPECT_LE(privacy["epsilon"], 6.0);
+  EXPECT_GT(privacy["epsilon"], 5.9);
+  // The same again is the same adapter and free; another one is charged beside it.
+  ASSERT_EQ(with("again", {"--dp-epsilon", "6", "--dp-clip", "0.5"}).code, 0);
+  EXPECT_EQ(adapter("one"), adapter("again"));
+  const Ran other = with("two", {"--dp-noise", "3"});
+  ASSERT_EQ(other.code, 0) << other.errors;
+  const Release both[] = {{noise, rate, 20}, {3, rate, 20}};
+  EXPECT_NEAR(other.json()["privacy"]["epsilon_of_all"], renyi_epsilon(both, 1e-5), 1e-9);
+  EXPECT_NE(adapter("one"), adapter("two"));
+  const Ran refused = with("three", {"--dp-epsilon", "9"});
+  EXPECT_EQ(refused.code, static_cast<int>(ExitCode::kRefused)) << refused.errors;
+  EXPECT_NE(refused.errors.find("budget is spent"), std::string::npos) << refused.errors;
+}
+
+TEST_F(Finetune, RefusesFlagsThatDoNotGoWithPrivacy) {
+  const int usage = static_cast<int>(ExitCode::kUsage);
+  EXPECT_EQ(run(words("out", {"--dp-epsilon", "3"})).code, usage);
+  EXPECT_EQ(run(words("out", {"--dp-clip", "3"})).code, usage);
+  for (const Words& wrong : {Words{"--method", "mezo"}, Words{"--order", "windows"},
+                             Words{"--clip", "2"}, Words{"--dp-noise", "2"}}) {
+    Words all = words("out", {"--dp-epsilon", "3", "--dp-folder", at("node")});
+    all.insert(all.end(), wrong.begin(), wrong.end());
+    EXPECT_EQ(run(all).code, usage) << wrong[0];
+  }
+  const Ran few =
+      run(words("out", {"--dp-noise", "2", "--dp-folder", at("node"), "--accumulate", "4000"}));
+  EXPECT_EQ(few.code, static_cast<int>(ExitCode::kBadInput)) << few.errors;
 }
 
 TEST_F(Finetune, GoesThroughTheTextAsOftenAsAsked) {

@@ -1,7 +1,7 @@
 """Privacy ledgers checked by other accountants: Google's dp-accounting, and Opacus where it is there.
 
 A ledger is written here byte by byte as storage/record_file.h and aggregation/privacy/ledger.cpp describe it, read with
-`freshet privacy ledger --json`, and every figure in it is computed again from its charges.
+`freshet privacy ledger --json`, and every figure in it is computed again from its charges. So is one that trainings wrote.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import struct
 import subprocess
 import tempfile
 
-from checks import BIN, Failed
+from checks import BIN, ROOT, Failed
 
 CASES = (  # noise multiplier, sampling rate, rounds
     (1.0, 1.0, 5), (3.0, 1.0, 40), (1.5, 0.04, 2250), (0.8, 0.001, 100), (2.0, 0.2, 200), (1.0, 0.0064, 782))
@@ -110,6 +110,28 @@ def ledgers(checks):
     check_epsilons(checks, "a ledger without amplification", without, plain, DELTA)
 
 
+def trainings(checks):
+    """The ledger of a machine's own trainings with privacy of every example, as `model finetune` writes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        text, ledger = os.path.join(folder, "notes.txt"), os.path.join(folder, "node", "examples.ledger")
+        with open(text, "w", encoding="utf-8") as file:
+            file.writelines(f"line {i % 7} when the rivers rise the {'miller' if i % 3 else 'ferryman'} sleeps\n" for i in range(400))
+        for number, noise in enumerate((1.1, 0.8)):
+            done = subprocess.run(
+                [os.path.join(BIN, "freshet"), "model", "finetune", os.path.join(ROOT, "tests", "trainer", "golden", "qwen3"), "--data",
+                 text, "--out", os.path.join(folder, f"adapter-{number}"), "--rank", "2", "--window", "16", "--batch", "4", "--steps",
+                 "30", "--dp-noise", str(noise), "--dp-folder", os.path.dirname(ledger), "--dp-budget", "50", "--json"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+            if done.returncode != 0:
+                raise Failed(f"model finetune --dp-noise {noise}: exit code {done.returncode}: {done.stderr.strip()[-300:]}")
+        said = json.loads(done.stdout.splitlines()[-1])["privacy"]
+        report = privacy("ledger", ledger)
+    charges = {(each["noise_multiplier"], each["sampling_rate"]): each["steps"] for each in report["charges"]}
+    checks.check("a ledger of trainings has what was trained", report["owner"] == "examples" and len(charges) == 2 and
+                 abs(said["epsilon_of_all"] / report["epsilon"] - 1) < 1e-9, f"{charges}")
+    check_epsilons(checks, "a ledger of trainings", report, charges, DELTA)
+
+
 def run(checks):
     try:
         importlib.import_module("dp_accounting")
@@ -120,3 +142,4 @@ def run(checks):
         ours = privacy("epsilon", "--multiplier", multiplier, "--rate", rate, "--rounds", rounds, "--delta", DELTA)
         check_epsilons(checks, f"noise {multiplier}, rate {rate}, {rounds} rounds", ours, {(multiplier, rate): rounds}, DELTA)
     ledgers(checks)
+    trainings(checks)

@@ -2,7 +2,9 @@
 
 #include <cmath>
 
+#include "base/rng.h"
 #include "simulations/learning/fleet.h"
+#include "simulations/learning/masked_round.h"
 #include "simulations/learning/scratch_folder.h"
 #include "simulations/learning/speakers.h"
 #include "tests/simulations/toy_model.h"
@@ -59,6 +61,43 @@ TEST(Fleet, EndsAtTheMeanOfWhatItsNodesLearned) {
   // Each round moves every value by the mean of 0.01, 0.02 and 0.03, to the resolution of the grid.
   const double moved = result->bpb_after * std::log(2.0) - mean_of_first_adapter(model, plan);
   EXPECT_NEAR(moved, 4 * 0.02, 1e-4);
+}
+
+TEST(Fleet, EndsThereHoweverItsUpdatesAreAdded) {
+  for (const auto& [summing, within] :
+       {std::pair{Summing::kMasked, 1e-4}, std::pair{Summing::kFloat, 1e-6}}) {
+    ToyModel model;
+    const Result<ScratchFolder> scratch = ScratchFolder::make();
+    FleetPlan plan = toy_plan(Method::kFedit, 4);
+    plan.summing = summing;
+    const Result<FleetResult> result =
+        run_fleet(model, toy_nodes(), plan, scratch->path(), [](std::uint64_t) {});
+    ASSERT_TRUE(result) << result.error().what;
+    const double moved = result->bpb_after * std::log(2.0) - mean_of_first_adapter(model, plan);
+    EXPECT_NEAR(moved, 4 * 0.02, within);
+    plan.robust.rule = Median{};  // which would need to see single updates
+    const auto refused = run_fleet(model, toy_nodes(), plan, scratch->path(), [](std::uint64_t) {});
+    EXPECT_EQ(refused.error().code, Code::kBadInput);
+  }
+}
+
+TEST(MaskedRounds, OpenToTheSumOfTheirWords) {
+  const Grid grid{1, 16, 1};
+  for (const std::uint32_t nodes : {4u, 8u, 13u}) {
+    Rng rng(nodes);
+    std::vector<QuantizedUpdate> updates(nodes);
+    QuantizedSum plain;
+    for (QuantizedUpdate& update : updates) {
+      for (int i = 0; i < 300; ++i) update.words.push_back(rng.next_u32() & 0xffff);
+      update.words.push_back(1);
+      ASSERT_TRUE(add(plain, update, grid));
+    }
+    const auto masked = masked_sum(std::move(updates), grid, Digest{});
+    ASSERT_TRUE(masked) << masked.error().what;
+    EXPECT_EQ(masked->words, plain.words);
+    EXPECT_EQ(masked->count, nodes);
+  }
+  EXPECT_FALSE(masked_sum(std::vector<QuantizedUpdate>(1, {{1, 1}}), grid, Digest{}));
 }
 
 TEST(Fleet, TrainsHalfAsMuchWithOneFactorATime) {

@@ -126,7 +126,7 @@ std::int64_t adapter_bytes(const MemoryAsk& ask, const TrainPlan& plan) {
   const bool train = plan.gradient == Gradient::kBackward,
              moments = train && plan.optimizer == Optimizer::kAdamW;
   const std::int64_t copies =
-      2 + (train ? 1 : 0) +
+      2 + (train ? 1 : 0) + (plan.dp.on() ? 2 : 0) +
       (moments ? 4 : 0);  // state, values; gradient; moments and what is saved of them
   return static_cast<std::int64_t>(ask.layout.size) * 4 * copies;
 }

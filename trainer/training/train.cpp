@@ -8,8 +8,10 @@
 #include "base/check.h"
 #include "model/core_map.h"
 #include "trainer/training/batches.h"
+#include "trainer/training/examples.h"
 #include "trainer/training/mezo.h"
 #include "trainer/training/optimizer_state.h"
+#include "trainer/training/private_gradient.h"
 
 namespace freshet {
 namespace {
@@ -33,6 +35,9 @@ class Training {
         directions_(plan.base.seed, kDirectionStream) {
     values_ = state.adapter;
     if (core_) core_values_ = core_->of(values_);
+    if (plan.dp.on())
+      private_.emplace(layout, plan.base.train_a, plan.base.train_b, plan.dp.clip,
+                       plan.dp.multiplier);
     const bool backward = plan.gradient == Gradient::kBackward;
     if (backward) gradient_.assign(layout.size, 0.0f);
     if (state.step > 0 && backward) {
@@ -68,6 +73,37 @@ class Training {
     ++state_.step;
     state_.losses.push_back(loss);
     return loss;
+  }
+
+  // One of DP-SGD: nothing of an example leaves it but by its clipped gradient. What comes back is
+  // the mean loss of those that were drawn; of none, the loss before.
+  Result<float> private_step(const TokenStream& text, const std::vector<Piece>& examples,
+                             const TrainHooks& hooks) {
+    const double expected = static_cast<double>(plan_.base.batch) * plan_.accumulate;
+    const double rate = expected / static_cast<double>(examples.size());
+    PrivateGradient& sum = *private_;
+    sum.clear();
+    double loss = 0, targets = 0;
+    const int step = state_.step;
+    for (const std::size_t i :
+         draw_examples(*hooks.dp_key, hooks.dp_training, step, examples.size(), rate)) {
+      const TokenBatch batch = example_batch(text, examples[i]);
+      const auto count = static_cast<double>(targets_of(batch));
+      std::fill(gradient_.begin(), gradient_.end(), 0.0f);
+      loss += source_->run(batch, static_cast<float>(1 / count), nullptr);
+      targets += count;
+      if (!std::isfinite(loss)) return no_number("the loss");
+      if (!std::isfinite(sum.add(gradient_))) return no_number("the gradient");
+    }
+    KeyedRng noise =
+        rng_of_step(*hooks.dp_key, "freshet/example-noise/v1", hooks.dp_training, step);
+    sum.release(noise, expected, gradient_);
+    if (!std::isfinite(optimizer_.step(rate_at(plan_, step), gradient_, values_)))
+      return no_number("the gradient");
+    ++state_.step;
+    const float before = state_.losses.empty() ? 0.0f : state_.losses.back();
+    state_.losses.push_back(targets > 0 ? static_cast<float>(loss / targets) : before);
+    return state_.losses.back();
   }
 
   // Brings the state up to date.
@@ -146,6 +182,7 @@ class Training {
   std::optional<CoreMap> core_;
   std::vector<float> core_values_;
   OptimizerState optimizer_;
+  std::optional<PrivateGradient> private_;
   Rng directions_;
   Lora lora_;
   std::unique_ptr<LossSource> source_;
@@ -154,6 +191,9 @@ class Training {
 Result<void> check_start(const TrainPlan& plan, const Layout& layout, const TrainState& start) {
   if (plan.base.train_core && plan.gradient != Gradient::kBackward)
     return fail(Code::kBadInput, "the core of an adapter is trained by backward passes alone");
+  if (plan.dp.on() && (plan.gradient != Gradient::kBackward || plan.base.train_core))
+    return fail(Code::kBadInput,
+                "privacy of examples needs backward passes, and factors that are trained whole");
   const bool adamw = plan.gradient == Gradient::kBackward && plan.optimizer == Optimizer::kAdamW;
   const bool core = start.step > 0 && plan.base.train_core;
   const std::size_t entries = core ? CoreMap(layout).layout().size : layout.size;
@@ -169,6 +209,17 @@ Result<void> check_start(const TrainPlan& plan, const Layout& layout, const Trai
   if (start.step < 0 || start.step > plan.base.steps || (start.step > 0 && !of_this))
     return fail(Code::kBadInput, "the saved state is not of this training; start without --resume");
   return {};
+}
+
+Result<void> check_examples(const TrainPlan& plan, std::size_t examples) {
+  const auto batch =
+      static_cast<std::size_t>(plan.base.batch) * static_cast<std::size_t>(plan.accumulate);
+  if (batch <= examples) return {};
+  return fail(Code::kBadInput, "a batch of " + std::to_string(batch) +
+                                   " examples on average, but "
+                                   "the text has " +
+                                   std::to_string(examples) +
+                                   ": give more text, shorter windows or a smaller batch");
 }
 
 std::int64_t inputs_of(const TokenBatch& batch) {
@@ -188,6 +239,12 @@ Result<Trained> train(const Transformer& model, const TrainPlan& plan, const Lay
                                      " tokens is longer than the model's " +
                                      std::to_string(model.config.max_positions) + " positions");
   TRY_ASSIGN(Batches batches, Batches::make(text, plan));
+  std::vector<Piece> examples;
+  if (plan.dp.on()) {
+    CHECK(hooks.dp_key != nullptr, "privacy of examples without a key");
+    examples = examples_of(text, plan.base.window);
+    TRY(check_examples(plan, examples.size()));
+  }
   const auto begun = std::chrono::steady_clock::now();
   Trained result;
   result.state = std::move(start);
@@ -196,9 +253,15 @@ Result<Trained> train(const Transformer& model, const TrainPlan& plan, const Lay
   Training training(model, plan, layout, state);
   TRY(training.open(hooks));
   while (state.step < plan.base.steps) {
-    const TokenBatch batch = batches.next();
-    TRY_ASSIGN(const float loss, training.step(batch));
-    result.tokens += inputs_of(batch);
+    float loss = 0;
+    if (plan.dp.on()) {
+      TRY_ASSIGN(loss, training.private_step(text, examples, hooks));
+      result.tokens += std::int64_t{plan.base.batch} * plan.accumulate * plan.base.window;
+    } else {
+      const TokenBatch batch = batches.next();
+      TRY_ASSIGN(loss, training.step(batch));
+      result.tokens += inputs_of(batch);
+    }
     if (result.first_step_seconds == 0) result.first_step_seconds = seconds_since(begun);
     if (hooks.step_done) hooks.step_done(state.step, plan.base.steps, loss);
     const bool due = (hooks.save_every > 0 && state.step % hooks.save_every == 0) ||

@@ -8,6 +8,8 @@
 #include <memory>
 #include <vector>
 
+#include "crypto/digest.h"
+#include "crypto/secret.h"
 #include "model/text/token_stream.h"
 #include "trainer/training/train_plan.h"
 #include "trainer/transformer/pass.h"
@@ -27,6 +29,10 @@ struct TrainHooks {
   int save_every = 0;              // steps; 0: never
   std::function<bool()> save_now;  // asked after each step but the last: save here too
   std::function<Result<void>(const TrainState&)> save;  // an error ends the training
+  // Of a plan with privacy: 32 bytes that nobody else knows, and all that the training depends on.
+  // Both together fix its draws and its noise: another training under them gives away both.
+  const Secret* dp_key = nullptr;
+  Digest dp_training{};
   // Where losses come from, if not from a Pass over `model`: another device.
   std::function<Result<std::unique_ptr<LossSource>>(const Layout&, const std::vector<float>& values,
                                                     std::vector<float>& gradient)>

@@ -24,6 +24,15 @@ enum class Gradient : std::uint8_t {
           // activations are kept
 };
 
+// Differential privacy of every example (trainer/training/private_gradient.h). Batches are drawn:
+// each example is in a step with the chance that makes `base.batch * accumulate` of them on
+// average.
+struct DpPlan {
+  double multiplier = 0;  // of the noise, over the clip; 0: none of this
+  float clip = 1;         // L2 of one example's gradient
+  bool on() const { return multiplier > 0; }
+};
+
 struct TrainPlan {
   FinetunePlan base;   // steps, batch, window, lr, seed, which factors
   int accumulate = 1;  // batches a step
@@ -37,6 +46,7 @@ struct TrainPlan {
   float mezo_step = 1e-3f;  // how far a perturbation goes
   int mezo_seeds = 0;  // > 0: that many directions are used again and again, so that one number
                        // each describes the training (FedKSeed, arXiv:2312.06353)
+  DpPlan dp;
   int micro_batch = 0;     // sequences of one pass; 0: the whole batch
   bool recompute = false;  // keep the inputs of layers alone
   int head_rows = 512;     // logits that exist at a time
