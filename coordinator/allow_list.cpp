@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "base/log.h"
 
 namespace freshet {
 namespace {
@@ -136,8 +137,17 @@ void AllowedNodes::certify(std::vector<AllowedNode> nodes,
 
 void AllowedNodes::merge() {
   AllowList merged;
-  for (const auto& [id, node] : listed_.nodes())
-    if (!revoked_.contains(node.identity.transport)) (void)merged.insert(node);
+  for (const auto& [id, node] : listed_.nodes()) {
+    const TransportPublic& key = node.identity.transport;
+    if (!revoked_.contains(key)) {
+      (void)merged.insert(node);
+    } else if (told_.insert(key).second) {
+      log::warning(
+          "{}: the keys of node \"{}\" were revoked or replaced; its line no longer counts: "
+          "take it out",
+          file_.string(), node.name);
+    }
+  }
   for (const AllowedNode& node : certified_)  // a key that the file has, too, is refused here
     (void)merged.insert(node);
   auto shared = std::make_shared<const AllowList>(std::move(merged));

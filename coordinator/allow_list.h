@@ -61,7 +61,7 @@ class AllowedNodes {
   Path file_;
   AllowList listed_;  // of the file
   std::vector<AllowedNode> certified_;
-  std::set<TransportPublic> revoked_;
+  std::set<TransportPublic> revoked_, told_;  // told_: of the file's, and it was said
   std::int64_t changed_ns_ = -1;
   std::uint64_t size_ = 0;
   mutable std::mutex mutex_;  // guards list_

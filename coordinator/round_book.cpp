@@ -62,6 +62,8 @@ Result<void> RoundBook::close_roster(const round::Round& round) {
     TRY_ASSIGN(roster_, read_roster(document_.descriptor, document_.opening, members));
   }
   members_ = std::move(members);
+  adverts_.clear();
+  distinct_ = Distinct();
   const auto n = static_cast<std::uint32_t>(members_.size());
   TRY_ASSIGN(graph_plan_, graph_of(document_.descriptor, n));
   graph_.emplace(roster_->graph_seed, n, graph_plan_.degree);

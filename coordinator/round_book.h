@@ -58,6 +58,7 @@ class RoundBook {
 
  private:
   RoundBook(RoundDocument document, RoundBookHooks hooks);
+  Result<void> admit(const CheckedMember& member);
   Result<std::uint32_t> place(const round::Round& round, NodeId node) const;
   const SigningPublic& key(std::uint32_t place) const;
   std::vector<std::uint32_t> neighbours(std::uint32_t place) const;
@@ -76,6 +77,8 @@ class RoundBook {
   Digest sid_{};
   std::vector<RosterMember> members_;  // of the roster, once it is closed
   std::optional<CheckedRoster> roster_;
+  std::map<NodeId, CheckedMember> adverts_;  // until the roster is closed
+  Distinct distinct_;                        // what is in them
   GraphPlan graph_plan_;
   std::optional<Graph> graph_;
   std::vector<std::vector<SignedBox>> boxes_;  // by receiver, while they are being forwarded

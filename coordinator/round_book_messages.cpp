@@ -40,16 +40,30 @@ RoundBook::Heard RoundBook::said(const round::Round& round, NodeId node, round::
   return campaign::Said{node, round.plan.id, kind, digest, false, now};
 }
 
+// Whom the others would refuse does not get into the roster: it would end the round of all.
+Result<void> RoundBook::admit(const CheckedMember& member) {
+  const NodeId node = member.certificate.id();
+  const auto known = adverts_.find(node);
+  if (known != adverts_.end() && known->second.advert == member.advert) return {};
+  if (known != adverts_.end()) {  // it left and came back with other keys
+    adverts_.erase(known);
+    distinct_ = Distinct();
+    for (const auto& [other, theirs] : adverts_) TRY(distinct_.take(theirs));
+  }
+  TRY(distinct_.take(member));
+  adverts_.emplace(node, member);
+  return {};
+}
+
 RoundBook::Heard RoundBook::take(const round::Round& round, NodeId node, const Advertise& message,
                                  Instant now) {
   const std::shared_ptr<const Trust> trust = hooks_.trust();
-  TRY_ASSIGN(const Certificate certificate,
-             check_certificate(*trust, message.certificate, Role::kNode, hooks_.wall_s()));
-  if (certificate.id() != node) return fail(Code::kRefused, "the certificate is another node's");
-  if (!verify(certificate.keys.signing, kAdvertDomain, signed_advert(sid_, message.advert),
-              message.signature))
-    return not_signed("an advert");
   const RosterMember member{message.certificate, message.advert, message.signature};
+  const RosterRules rules{.trust = *trust, .now_s = hooks_.wall_s()};
+  TRY_ASSIGN(const CheckedMember checked, check_member(sid_, member, rules));
+  if (checked.certificate.id() != node)
+    return fail(Code::kRefused, "the certificate is another node's");
+  if (round::wants(round, node, round::Document::kAdvert)) TRY(admit(checked));
   return said(round, node, round::Document::kAdvert, papers::of_advert(member), now);
 }
 

@@ -29,6 +29,7 @@ Bytes of_advert(const RosterMember& member) {
   FieldWriter writer;
   writer.counted(member.certificate).fixed(member.advert.cipher.bytes);
   writer.fixed(member.advert.mask.bytes).fixed(member.advert.commit).fixed(member.advert.nonce);
+  writer.fixed(member.advert.possession);
   return writer.fixed(member.signature).take();
 }
 
@@ -40,6 +41,7 @@ Result<RosterMember> advert_from(ByteView bytes) {
   reader.fixed_into(member.advert.mask.bytes);
   reader.fixed_into(member.advert.commit);
   reader.fixed_into(member.advert.nonce);
+  reader.fixed_into(member.advert.possession);
   reader.fixed_into(member.signature);
   if (!reader.done()) return broken("advert", bytes);
   return member;

@@ -91,16 +91,22 @@ Result<std::unique_ptr<Node>> Node::open(NodeOptions options) {
   TRY_ASSIGN(const PublicIdentity coordinator, pin_coordinator(options, stores.member.get()));
   std::unique_ptr<Node> node(
       new Node(std::move(options), std::move(lock), std::move(keys), config, std::move(stores)));
-  node->coordinator_ = coordinator;
   if (const Ledger& ledger = node->ledger_.ledger(); !ledger.charges().empty())
     node->epsilon_spent_ = ledger.spent().epsilon_unamplified;
   TRY_ASSIGN(node->model_, model_digest(model));
-  TRY_ASSIGN(node->dealer_, ZeromqDealer::connect(node->options_.coordinator, node->keys_.identity,
-                                                  coordinator.transport));
-  node->link_ = std::make_unique<CoordinatorLink>(
-      *node->dealer_, node->keys_.identity,
-      CoordinatorLink::Options{coordinator, node->options_.record});
+  TRY(node->connect(coordinator));
   return node;
+}
+
+Result<void> Node::connect(const PublicIdentity& coordinator) {
+  TRY_ASSIGN(auto dealer,
+             ZeromqDealer::connect(options_.coordinator, keys_.identity, coordinator.transport));
+  link_.reset();
+  dealer_ = std::move(dealer);
+  coordinator_ = coordinator;
+  link_ = std::make_unique<CoordinatorLink>(*dealer_, keys_.identity,
+                                            CoordinatorLink::Options{coordinator, options_.record});
+  return {};
 }
 
 // Whom the authority certified; a flag may name the same one, and alone where nobody joined.

@@ -78,6 +78,8 @@ class Node {
   static Result<Stores> open_stores(const NodeOptions& options, const KeyRing& keys);
   static Result<PublicIdentity> pin_coordinator(NodeOptions& options,
                                                 const membership::Member* member);
+  Result<void> connect(const PublicIdentity& coordinator);
+  Result<void> switch_to(const PublicIdentity& coordinator, Instant now);
   Result<void> turn(int stop);
   Result<void> take_messages(Instant now);
   void look_after_line(Instant now);

@@ -43,12 +43,11 @@ std::optional<Refusal> Node::refusal(const Descriptor& descriptor,
     return Refusal{Declined::kTrust,
                    fmt::format("the coordinator goes by revocation list {}, this node knows {}",
                                descriptor.trust.list, member_->trust().revocations())};
-  const auto last = spent_.find(descriptor.campaign);
-  if (!last) return Refusal{Declined::kFailed, last.error().what};
   const SpentBases::Asked asked{descriptor.base, stored_->base.adapter, descriptor.round,
                                 sid_of(descriptor)};
-  if (auto admitted = SpentBases::admit(*last, asked, invite.aborted); !admitted)
-    return Refusal{Declined::kSpent, admitted.error().what};
+  if (auto admitted = spent_.admit(descriptor.campaign, asked, invite.aborted); !admitted)
+    return Refusal{admitted.error().code == Code::kRefused ? Declined::kSpent : Declined::kFailed,
+                   admitted.error().what};
   if (!descriptor.noise.on()) return std::nullopt;
   const auto charge = charge_for(descriptor, loaded().entries);
   if (!charge) return Refusal{Declined::kPolicy, charge.error().what};
@@ -110,10 +109,12 @@ MaskedRoundHooks Node::hooks_for(const Admitted& admitted,
     return {};
   };
   hooks.contribution = [this, descriptor, contribution]() -> Result<QuantizedUpdate> {
-    TRY_ASSIGN(const ClippedUpdate update, contributions_.get(contribution));
+    TRY_ASSIGN(ClippedUpdate update, contributions_.get(contribution));
     const bool has_totals = evaluated_ && evaluated_->version == descriptor.base;
-    return masked_words(update, descriptor, keys_.storage,
-                        has_totals ? evaluated_->totals : EvaluationTotals{});
+    auto words = masked_words(update, descriptor, keys_.storage,
+                              has_totals ? evaluated_->totals : EvaluationTotals{});
+    wipe(update.values);
+    return words;
   };
   hooks.trust = [this] { return member_->trust().trust(); };
   hooks.fetch_trust = [this](const Digest& blob, std::uint64_t size) {
@@ -158,7 +159,8 @@ Result<void> Node::act(const session::JoinExchange& effect, Instant now) {
                        rules_of(options_.policy, descriptor),
                        options_.policy.newcomers,
                        std::int64_t{options_.policy.newcomer_days} * 24 * 3600,
-                       to_bytes(member_->certificate_bytes())};
+                       to_bytes(member_->certificate_bytes()),
+                       loaded().plan.round_ms};
   round_.reset();
   round_settled_ = round_published_ = false;
   TRY_ASSIGN(round_, MaskedRound::join(keys_.identity, std::move(plan),
@@ -233,13 +235,30 @@ Result<void> Node::trust_chunk(const Chunk& chunk, Instant now) {
   return after_round_event(now);
 }
 
+// The same coordinator under new keys, which its device rotated to: what was under way goes on.
+Result<void> Node::switch_to(const PublicIdentity& coordinator, Instant now) {
+  if (options_.coordinator_id)
+    return fail(Code::kRefused,
+                "the coordinator has new keys, and --coordinator-id names the old ones: leave the "
+                "flag out, and start again");
+  log::info("the coordinator has rotated its keys; going on with the new ones");
+  save_memory(now);
+  since_.bytes_up = memory_.bytes_up, since_.bytes_down = memory_.bytes_down;
+  link_up_ = link_down_ = 0;
+  TRY(connect(coordinator));
+  TRY(feed(session::Connected{now}, now));
+  return round_ ? round_->feed(exchange::Reconnected{now}, now) : Result<void>();
+}
+
 // The authority may have one before the coordinator does.
 Result<void> Node::look_after_trust(Instant now) {
   if (!member_) return {};
   member_->tick(now);
   if (member_->changes() == trust_changes_) return {};
   trust_changes_ = member_->changes();
-  TRY(member_->check_coordinator(coordinator_));
+  TRY_ASSIGN(const PublicIdentity coordinator,
+             member_->follow_coordinator(coordinator_, wall_clock_s()));
+  if (coordinator != coordinator_) TRY(switch_to(coordinator, now));
   if (!round_) return {};
   TRY(round_->trust_arrived(now));
   return after_round_event(now);

@@ -164,7 +164,7 @@ void on(Machine& m, In<Shared>, const Forwarded& event) {
     return end(m, Ending::kFailed,
                fmt::format("the shares of member {} do not open: complained", bad->from));
   }
-  m.enter(Masked{roster, event.sharers, false, std::nullopt, 0}, event.now);
+  m.enter(Masked{roster, event.sharers, false, std::nullopt, 0, 0}, event.now);
   m.emit(SpendBase{});
 }
 
@@ -196,7 +196,14 @@ void on(Machine& m, In<Masked>, const ChunkAcked& event) {
   if (!masked.frame || event.blob != masked.frame->blob) return;
   if (event.next_offset > masked.frame->size || event.next_offset == masked.next_offset) return;
   masked.next_offset = event.next_offset;
-  m.made_progress(event.now);
+  m.accepted = true;
+  // Going back and forth, or on by a byte at a time, must not keep the round's keys alive.
+  const std::uint64_t whole_chunk =
+      std::min<std::uint64_t>(masked.arrived + limits::kChunkBytes, masked.frame->size);
+  if (event.next_offset > masked.arrived && event.next_offset >= whole_chunk) {
+    masked.arrived = event.next_offset;
+    m.made_progress(event.now);
+  }
   if (event.next_offset < masked.frame->size) m.emit(SendFrame{*masked.frame, event.next_offset});
 }
 
@@ -319,6 +326,11 @@ void on(Machine& m, In<T> in, const Tick& event) {
     return end(m, Ending::kExpired,
                fmt::format("the coordinator said nothing for {} s: this node leaves the round",
                            m.x.terms.patience_ms / 1000));
+  if (event.now - m.x.begun_at >= m.x.terms.lifetime_ms)
+    return end(m, Ending::kExpired,
+               fmt::format("the round has lasted {} s, longer than all of its phases may: this "
+                           "node leaves it",
+                           m.x.terms.lifetime_ms / 1000));
   if (event.now < m.x.retry_at) return;
   const std::int64_t wait = limits::kRetryMs << std::min<std::uint32_t>(m.x.retries, 16);
   m.x.retry_at = event.now + std::min(wait, limits::kRetryMsMax);
@@ -341,13 +353,13 @@ bool quorum_is_safe(std::uint32_t quorum, std::uint32_t members, const Fraction&
 }
 
 Step begin(Terms terms, Instant now) {
-  Exchange exchange{std::move(terms), Advertised{}, now, now + limits::kRetryMs, 0};
+  Exchange exchange{std::move(terms), Advertised{}, now, now, now + limits::kRetryMs, 0};
   return {std::move(exchange), {SendAdvert{}}, true};
 }
 
 Exchange ended_by_restart(Terms terms, Choice choice, Instant now) {
   return {std::move(terms), Over{Ending::kFailed, "the node was restarted", choice, true}, now, now,
-          0};
+          now, 0};
 }
 
 Step step(Exchange state, const Event& event) {

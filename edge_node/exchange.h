@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/limits.h"
 #include "protocol/secagg_messages.h"
 
 namespace freshet::exchange {
@@ -33,6 +34,7 @@ struct Terms {
   VersionId base;
   Rules rules;
   std::int64_t patience_ms = 120'000;  // without progress for so long: the node leaves, and wipes its keys
+  std::int64_t lifetime_ms = 6 * limits::kRoundMsMax;  // from beginning to end, whatever progress there is
   bool operator==(const Terms&) const = default;
 };
 
@@ -66,7 +68,8 @@ struct Masked {  // the vector may have left
   Members sharers;             // U2
   bool spent = false;          // the base, durably
   std::optional<Frame> frame;  // empty until the vector is masked
-  std::uint64_t next_offset = 0;
+  std::uint64_t next_offset = 0;  // of what is sent again
+  std::uint64_t arrived = 0;      // the furthest that the coordinator had; only more is progress
   bool operator==(const Masked&) const = default;
 };
 struct Agreed {  // survivors are signed
@@ -99,6 +102,7 @@ using Phase = std::variant<Advertised, Shared, Masked, Agreed, Revealed, Over>;
 struct Exchange {
   Terms terms;
   Phase phase;
+  Instant begun_at;
   Instant progress_at;        // the last
   Instant retry_at;           // what was sent is sent again then
   std::uint32_t retries = 0;  // since the last progress; the back-off doubles with each

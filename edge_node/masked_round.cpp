@@ -12,6 +12,7 @@ namespace freshet {
 namespace {
 
 constexpr std::int64_t kPatiencePhases = 4;  // without progress: the coordinator is gone
+constexpr std::int64_t kPhases = 6;          // of a round, with the one in which it is given up
 
 exchange::Terms terms_of(const MaskedRoundPlan& plan) {
   const Descriptor& descriptor = plan.descriptor;
@@ -19,6 +20,9 @@ exchange::Terms terms_of(const MaskedRoundPlan& plan) {
                         descriptor.base,    plan.rules,          0};
   terms.patience_ms =
       kPatiencePhases * std::clamp<std::int64_t>(descriptor.phase_ms, 1'000, limits::kRoundMsMax);
+  terms.lifetime_ms =
+      kPhases * std::clamp<std::int64_t>(plan.round_ms, 1'000, limits::kRoundMsMax) +
+      terms.patience_ms;
   return terms;
 }
 

@@ -24,7 +24,8 @@ struct MaskedRoundPlan {
   Fraction newcomers{1,
                      1};  // of this node's policy; the stricter of it and the descriptor's counts
   std::int64_t newcomer_s = 0;
-  Bytes certificate;  // this node's
+  Bytes certificate;                            // this node's
+  std::int64_t round_ms = limits::kRoundMsMax;  // of the plan: the longest that one phase may last
 };
 
 struct MaskedRoundHooks {
@@ -76,6 +77,8 @@ class MaskedRound {
   Result<exchange::Box> open(const SignedBox& box);
   Outcome outcome(const exchange::Members& sharers, const exchange::Members& survivors) const;
   Result<void> record(bool left, exchange::Choice choice);
+  Result<void> make_frame(const QuantizedUpdate& words, const exchange::MakeFrame& effect);
+  void keep_revealed(std::vector<secagg::RevealedShare> shares);
 
   Result<void> act(const exchange::SendAdvert&, Instant now);
   Result<void> act(const exchange::SendShares&, Instant now);
@@ -112,7 +115,8 @@ class MaskedRound {
   // What was sent, to be sent again as it was.
   std::optional<Advertise> advertise_;
   std::optional<ShareBundle> shares_;
-  std::optional<Reveal> reveal_;
+  std::vector<secagg::RevealedShare> revealed_;  // their values lie in revealed_values_
+  Secret revealed_values_;
 };
 
 // The answer to a coordinator that gives up a round of which this node has no more than the record:

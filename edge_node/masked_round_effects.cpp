@@ -15,7 +15,7 @@ namespace freshet {
 
 Result<void> MaskedRound::act(const exchange::SendAdvert&, Instant) {
   if (!advertise_) {
-    const secagg::Advert& advert = keys_->advert();
+    const secagg::Advert& advert = keys_->claim(sid(), identity_.open.signing);
     advertise_ = Advertise{sid(), plan_.certificate, advert,
                            sign(identity_, kAdvertDomain, signed_advert(sid(), advert))};
   }
@@ -87,16 +87,23 @@ Result<void> MaskedRound::act(const exchange::SpendBase&, Instant now) {
 Result<void> MaskedRound::act(const exchange::MakeFrame& effect, Instant now) {
   auto words = hooks_.contribution();
   if (!words) return gave_up(words.error(), Declined::kFailed, now);
+  auto made = make_frame(*words, effect);
+  wipe(words->words);
+  if (!made) return gave_up(made.error(), Declined::kFailed, now);
+  return feed(exchange::FrameMade{{digest_of(frame_), frame_.size()}, now}, now);
+}
+
+Result<void> MaskedRound::make_frame(const QuantizedUpdate& words,
+                                     const exchange::MakeFrame& effect) {
   const int bits = static_cast<int>(plan_.descriptor.word_bits);
-  auto masked = mask(QuantizedUpdate(*words), bits, *keys_, effect.sharers);
-  if (!masked) return gave_up(masked.error(), Declined::kFailed, now);
-  const Bytes packed = pack(masked->words, bits);
+  TRY_ASSIGN(const MaskedUpdate masked, mask(QuantizedUpdate(words), bits, *keys_, effect.sharers));
+  const Bytes packed = pack(masked.words, bits);
   const Bytes covered = signed_masked(sid(), index_list_digest(effect.sharers), digest_of(packed));
   const Signature signature = sign(identity_, kMaskedDomain, covered);
   frame_.assign(signature.begin(), signature.end());
   frame_.insert(frame_.end(), packed.begin(), packed.end());
-  hooks_.made(frame_, *words);
-  return feed(exchange::FrameMade{{digest_of(frame_), frame_.size()}, now}, now);
+  hooks_.made(frame_, words);
+  return {};
 }
 
 Result<void> MaskedRound::act(const exchange::SendFrame& effect, Instant) {
@@ -128,22 +135,46 @@ Result<void> MaskedRound::act(const exchange::SignAbort&, Instant) {
 }
 
 Result<void> MaskedRound::act(const exchange::Reveal& effect, Instant now) {
-  if (!reveal_) {
+  if (revealed_.empty()) {
     auto shares = keys_->reveal(effect.survivors, effect.sharers);
     if (!shares) return gave_up(shares.error(), Declined::kFailed, now);
     std::sort(shares->begin(), shares->end(),
               [](const auto& a, const auto& b) { return a.of < b.of; });  // as they travel
-    reveal_ = Reveal{sid(), std::move(*shares)};
+    keep_revealed(std::move(*shares));
   }
-  return hooks_.send(*reveal_);
+  NodeMessage message = Reveal{sid(), revealed_};
+  std::vector<secagg::RevealedShare>& shares = std::get<Reveal>(message).shares;
+  const ByteView values = revealed_values_.view();
+  for (std::size_t i = 0; i < shares.size(); ++i)
+    std::ranges::copy(values.subspan(32 * i, 32), shares[i].value.begin());
+  auto sent = hooks_.send(message);
+  for (secagg::RevealedShare& share : shares) wipe(share.value);
+  return sent;
+}
+
+// Other nodes' shares: what this node showed the coordinator is nobody else's to find in its
+// memory.
+void MaskedRound::keep_revealed(std::vector<secagg::RevealedShare> shares) {
+  revealed_values_ = Secret(32 * shares.size());
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    std::ranges::copy(shares[i].value,
+                      revealed_values_.writable().begin() + static_cast<std::ptrdiff_t>(32 * i));
+    wipe(shares[i].value);
+  }
+  revealed_ = std::move(shares);
 }
 
 Result<void> MaskedRound::act(const exchange::SendDecline& effect, Instant) {
   return hooks_.send(Decline{sid(), effect.why});
 }
 
+// Where shares were revealed they are kept, guarded, to be sent again until the round is over.
 Result<void> MaskedRound::act(const exchange::WipeKeys&, Instant) {
   keys_.reset();
+  if (over() != nullptr) {
+    revealed_values_ = Secret();
+    revealed_.clear();
+  }
   frame_.clear();
   bad_.clear();
   return {};

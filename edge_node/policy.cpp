@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "aggregation/evaluation.h"
 #include "aggregation/mask.h"
+#include "aggregation/privacy/calibration.h"
 #include "base/limits.h"
 
 namespace freshet {
@@ -27,11 +29,12 @@ bool below(const Fraction& a, const Fraction& b) {
 
 // What the round is about is what this node has.
 Verdict other_than_loaded(const Descriptor& descriptor, const Loaded& loaded) {
-  if (descriptor.version != 1)
+  if (descriptor.version != Descriptor{}.version)
     return against(
-        fmt::format("the round is of version {}, this node speaks 1: install a newer "
+        fmt::format("the round is of version {}, this node speaks {}: {} needs a newer "
                     "Freshet",
-                    descriptor.version));
+                    descriptor.version, Descriptor{}.version,
+                    descriptor.version < Descriptor{}.version ? "the coordinator" : "this node"));
   if (descriptor.campaign != loaded.campaign || descriptor.plan != plan_digest(loaded.plan))
     return not_ours("the round is not of the plan that the coordinator announced");
   if (descriptor.base != loaded.version)
@@ -46,6 +49,18 @@ Verdict other_than_loaded(const Descriptor& descriptor, const Loaded& loaded) {
   return std::nullopt;
 }
 
+// A multiplier that a plan does not state is found by search, in floating point: this machine's
+// last digits may differ from the coordinator's.
+bool is_as_planned(const NoisePlan& noise, const CampaignPlan& plan) {
+  constexpr double kOtherMachines = 1e-5;
+  NoisePlan planned = noise_plan_of(plan.privacy, plan.rounds);
+  const double apart = std::abs(noise.multiplier - planned.multiplier);
+  const double allowed = plan.privacy.noise_multiplier > 0 ? 0 : kOtherMachines;
+  if (!(apart <= allowed * planned.multiplier)) return false;
+  planned.multiplier = noise.multiplier;
+  return noise == planned;
+}
+
 // The numbers of the round are those of the announced plan.
 Verdict other_than_planned(const Descriptor& descriptor, const CampaignPlan& plan) {
   if (!(descriptor.grid == plan.grid)) return not_ours("the round has another grid than its plan");
@@ -58,11 +73,17 @@ Verdict other_than_planned(const Descriptor& descriptor, const CampaignPlan& pla
   const MaskingPlan& masking = plan.masking;
   const bool same =
       descriptor.honest_min == masking.honest_min && descriptor.corrupt == masking.corrupt &&
-      descriptor.newcomers == masking.newcomers && descriptor.survivors_min == plan.survivors_min;
+      descriptor.dropped == masking.dropped && descriptor.newcomers == masking.newcomers &&
+      descriptor.survivors_min == plan.survivors_min && descriptor.phase_ms == masking.phase_ms;
   if (!same) return not_ours("the round protects its members otherwise than its plan");
   if (plan.privacy.on != descriptor.noise.on())
     return not_ours(plan.privacy.on ? "its plan has noise, the round has none"
                                     : "the round has noise, its plan has none");
+  if (plan.privacy.on && !is_as_planned(descriptor.noise, plan))
+    return not_ours(fmt::format(
+        "the round's noise is {} of the clip at a sampling rate of {}, for {} honest "
+        "survivors: its plan gives another",
+        descriptor.noise.multiplier, descriptor.noise.sampling_rate, descriptor.noise.honest_min));
   return std::nullopt;
 }
 

@@ -2,10 +2,13 @@
 // Which bases this node masked, and for which round: from one base its contribution enters at most
 // one opened sum. A record is durable before shares leave, and again before the first byte of a
 // masked vector does; a base is free for another round only once a quorum of the earlier roster has
-// signed that the earlier round was given up. Public facts alone, sealed against changes.
+// signed that the earlier round was given up. Two notes: the last round of each campaign, and of
+// each adapter that was ever masked, in whatever campaign, the round in which it was: nothing but a
+// later masking of the same adapter replaces that one. Public facts alone, sealed against changes.
 
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/files.h"
 #include "crypto/secret.h"
 #include "edge_node/exchange.h"
@@ -25,6 +28,9 @@ struct SpentBase {  // the last of its campaign
   bool operator==(const SpentBase&) const = default;
 };
 
+Bytes bytes_of(const SpentBase& spent);
+Result<SpentBase> spent_base_from(ByteView bytes);  // kCorrupt; only what bytes_of() makes
+
 class SpentBases {
  public:
   static Result<SpentBases> open(Path folder, const Secret& storage);
@@ -34,6 +40,8 @@ class SpentBases {
   Result<void> put(const SpentBase& spent);
   // kCorrupt where a record does not open: what was promised is not known, so nothing may follow.
   Result<std::optional<SpentBase>> find(CampaignId campaign) const;
+  // The latest round whose masked vector, from this very adapter, may have left.
+  Result<std::optional<SpentBase>> masked(const Digest& adapter) const;
 
   struct Asked {
     VersionId version;
@@ -42,13 +50,22 @@ class SpentBases {
     Digest sid{};
   };
   // Whether a round may mask from this base. kRefused: it may not, and why.
-  static Result<void> admit(const std::optional<SpentBase>& last, const Asked& asked,
+  Result<void> admit(CampaignId campaign, const Asked& asked,
+                     std::span<const AbortCertificate> aborted) const;
+  struct Notes {
+    std::optional<SpentBase> last;    // find()
+    std::optional<SpentBase> masked;  // masked()
+  };
+  static Result<void> admit(const Notes& notes, const Asked& asked,
                             std::span<const AbortCertificate> aborted);
 
  private:
   SpentBases(Path folder, Secret storage)
       : folder_(std::move(folder)), storage_(std::move(storage)) {}
   Path file_of(CampaignId campaign) const;
+  Path file_of(const Digest& adapter) const;
+  Result<void> write(const Path& path, const SpentBase& spent);
+  Result<std::optional<SpentBase>> read_at(const Path& path) const;
   Path folder_;
   Secret storage_;
 };

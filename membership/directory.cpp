@@ -60,8 +60,11 @@ Result<std::shared_ptr<Directory>> Directory::open(const Path& folder,
 void Directory::insert(const Certificate& certificate, Bytes bytes) {
   newest_ = std::max(newest_, certificate.serial);
   auto& entry = nodes_[certificate.device];
-  if (entry.bytes.empty() || certificate.epoch >= entry.certificate.epoch)
-    entry = {certificate, std::move(bytes)};
+  const bool is_newest = entry.bytes.empty() || certificate.epoch >= entry.certificate.epoch;
+  if (is_newest && !entry.bytes.empty()) replaced_.insert(entry.certificate.keys.transport);
+  if (!is_newest) replaced_.insert(certificate.keys.transport);
+  if (is_newest) entry = {certificate, std::move(bytes)};
+  replaced_.erase(entry.certificate.keys.transport);  // the same keys, certified again
 }
 
 Result<void> Directory::take(const std::vector<Bytes>& certificates) {
@@ -97,8 +100,8 @@ std::size_t Directory::size() const {
 
 std::vector<TransportPublic> Directory::revoked() const {
   const auto trust = trust_->trust();
-  std::vector<TransportPublic> keys;
   std::lock_guard lock(mutex_);
+  std::vector<TransportPublic> keys(replaced_.begin(), replaced_.end());
   for (const auto& [device, entry] : nodes_)
     if (entry.certificate.epoch < trust->revocations.least_epoch(device))
       keys.push_back(entry.certificate.keys.transport);

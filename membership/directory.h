@@ -4,6 +4,7 @@
 // so that a revocation or an expiry shuts it out without another word. Asked on several threads.
 
 #include <map>
+#include <set>
 
 #include "membership/trust_store.h"
 
@@ -38,6 +39,7 @@ class Directory {
   const std::shared_ptr<TrustStore> trust_;
   mutable std::mutex mutex_;  // guards what follows
   std::map<NodeId, Entry> nodes_;
+  std::set<TransportPublic> replaced_;  // by a later certificate of the same device
   std::uint64_t newest_ = 0;
 };
 

@@ -139,14 +139,24 @@ Result<void> Member::standing(std::int64_t now_s) const {
   return check_standing(*trust_->trust(), certificate_, certificate_.role, now_s);
 }
 
-Result<void> Member::check_coordinator(const PublicIdentity& keys) const {
-  if (!coordinator_ || coordinator_->keys != keys) return {};
+Result<PublicIdentity> Member::follow_coordinator(const PublicIdentity& keys, std::int64_t now_s) {
+  if (!coordinator_ || coordinator_->keys != keys) return keys;
+  if (membership_.coordinator.empty()) return keys;
+  const auto certified =
+      check_certificate(*trust_->trust(), membership_.coordinator, Role::kCoordinator, now_s);
+  if (certified && certified->device == coordinator_->device &&
+      certified->epoch > coordinator_->epoch) {
+    coordinator_ = *certified;
+    return coordinator_->keys;
+  }
   const std::uint32_t least = trust_->trust()->revocations.least_epoch(coordinator_->device);
-  if (coordinator_->epoch >= least) return {};
-  return fail(Code::kRefused, least == Revocation::kRevoked
-                                  ? "the coordinator was revoked; start again when another one has "
-                                    "joined the fleet"
-                                  : "the coordinator has new keys now; start again to use them");
+  if (coordinator_->epoch >= least) return keys;
+  return fail(Code::kRefused,
+              least == Revocation::kRevoked
+                  ? "the coordinator was revoked; start again when another one has "
+                    "joined the fleet"
+                  : "the coordinator's keys were replaced, and its new ones are not "
+                    "certified here yet; start again when the authority answers");
 }
 
 Result<PublicIdentity> Member::coordinator(std::int64_t now_s) const {

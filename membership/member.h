@@ -28,6 +28,7 @@ class Member {
 
   // Asks when it is time and takes what has come; says in the log what went wrong, and goes on.
   void tick(Instant now);
+  void take(const authority::Answer& answer, Instant now);  // what has come
 
   const Membership& membership() const { return membership_; }
   const Certificate& certificate() const { return certificate_; }
@@ -42,12 +43,13 @@ class Member {
   Result<void> standing(std::int64_t now_s) const;
   // The coordinator's keys, checked. kUnavailable: it has not joined yet, as far as is known here.
   Result<PublicIdentity> coordinator(std::int64_t now_s) const;
-  // kRefused: `keys`, which this party talks to as its coordinator, were revoked or replaced since.
-  Result<void> check_coordinator(const PublicIdentity& keys) const;
+  // Whom to talk to, for a party that talks to `keys` as its coordinator: the same, or the keys
+  // that the authority has certified for that very device since. kRefused: they were revoked or
+  // replaced, and no others are certified.
+  Result<PublicIdentity> follow_coordinator(const PublicIdentity& keys, std::int64_t now_s);
 
  private:
   Member(Path folder, Membership membership, Certificate certificate, AuthorityLink link);
-  void take(const authority::Answer& answer, Instant now);
   void take_trust(const authority::TrustIs& news);
   void take_page(const authority::DirectoryPage& page);
   void complain(const std::string& what);
@@ -56,7 +58,7 @@ class Member {
   const Path folder_;
   Membership membership_;
   const Certificate certificate_;
-  std::optional<Certificate> coordinator_;  // that membership_ held at first
+  std::optional<Certificate> coordinator_;  // whom this party talks to
   AuthorityLink link_;
   std::shared_ptr<TrustStore> trust_;
   std::shared_ptr<Directory> directory_;

@@ -15,7 +15,7 @@
 namespace freshet {
 namespace {
 
-constexpr std::uint32_t kDescriptorVersion = 1;
+constexpr std::uint32_t kDescriptorVersion = Descriptor{}.version;
 constexpr std::string_view kDescriptorMagic = "FRD1";
 
 class Reader {
@@ -168,7 +168,9 @@ std::uint32_t survivors_needed(const Descriptor& d, std::uint32_t n) {
 
 Result<GraphPlan> graph_of(const Descriptor& d, std::uint32_t n) {
   const auto value = [](const Fraction& f) { return static_cast<double>(f.part) / f.whole; };
-  return plan_round_graph(n, GraphTarget{.corrupt = value(d.corrupt), .dropped = value(d.dropped)});
+  return plan_round_graph(
+      n, GraphTarget{
+             .corrupt = value(d.corrupt), .dropped = value(d.dropped), .honest_min = d.honest_min});
 }
 
 }  // namespace freshet

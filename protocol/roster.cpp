@@ -3,10 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/limits.h"
 #include "crypto/digest.h"
+#include "crypto/secagg/possession.h"
 #include "protocol/canonical.h"
 
 namespace freshet {
@@ -24,43 +24,6 @@ Result<void> check_trust(const Descriptor& descriptor, const Trust& trust) {
   return fail(Code::kRefused, fmt::format("the coordinator checks its roster with revocation list "
                                           "{}, the newest known here is {}: it must renew its own",
                                           descriptor.trust.list, trust.serial().list));
-}
-
-// No device, no identity and no round key may be in a roster twice, not even across uses.
-class Distinct {
- public:
-  Result<void> take(const CheckedMember& member) {
-    const Certificate& certificate = member.certificate;
-    if (!devices_.insert(certificate.device).second)
-      return fail(Code::kRefused,
-                  fmt::format("the roster holds device {:016x} twice", certificate.device.value));
-    const PublicIdentity& keys = certificate.keys;
-    for (const auto& key :
-         {keys.signing.bytes, keys.transport.bytes, keys.sealing.bytes, member.advert.cipher.bytes,
-          member.advert.mask.bytes, member.advert.commit, member.advert.nonce})
-      if (!keys_.insert(key).second)
-        return fail(Code::kRefused,
-                    fmt::format("a key of {} stands in the roster twice", named(certificate.id())));
-    return {};
-  }
-
- private:
-  std::set<NodeId> devices_;
-  std::set<std::array<std::uint8_t, 32>> keys_;
-};
-
-Result<CheckedMember> check_member(const Digest& sid, const RosterMember& member,
-                                   const RosterRules& rules) {
-  TRY_ASSIGN(Certificate certificate,
-             check_certificate(rules.trust, member.certificate, Role::kNode, rules.now_s));
-  if ((certificate.capabilities & kMayContribute) == 0)
-    return fail(Code::kRefused,
-                named(certificate.id()) + " has a certificate that does not let it contribute");
-  if (!verify(certificate.keys.signing, kAdvertDomain, signed_advert(sid, member.advert),
-              member.signature))
-    return fail(Code::kRefused, "the round's keys of " + named(certificate.id()) +
-                                    " are not signed by it, or for another round");
-  return CheckedMember{std::move(certificate), member.advert};
 }
 
 Digest graph_seed(const Digest& opening, std::span<const RosterMember> members) {
@@ -85,6 +48,56 @@ Result<void> check_newcomers(std::span<const CheckedMember> members, const Fract
 }
 
 }  // namespace
+
+Result<CheckedMember> check_member(const Digest& sid, const RosterMember& member,
+                                   const RosterRules& rules) {
+  TRY_ASSIGN(Certificate certificate,
+             check_certificate(rules.trust, member.certificate, Role::kNode, rules.now_s));
+  if ((certificate.capabilities & kMayContribute) == 0)
+    return fail(Code::kRefused,
+                named(certificate.id()) + " has a certificate that does not let it contribute");
+  if (!verify(certificate.keys.signing, kAdvertDomain, signed_advert(sid, member.advert),
+              member.signature))
+    return fail(Code::kRefused, "the round's keys of " + named(certificate.id()) +
+                                    " are not signed by it, or for another round");
+  if (auto keys = secagg::check_claim({sid, certificate.keys.signing, member.advert}); !keys)
+    return fail(Code::kRefused,
+                "the round's keys of " + named(certificate.id()) + ": " + keys.error().what);
+  return CheckedMember{std::move(certificate), member.advert};
+}
+
+// Keys of a round are apart from those of certificates: else a node could keep another out by
+// advertising a key that stands in the other's certificate. It gains nothing else by that.
+Result<void> Distinct::take(const CheckedMember& member) {
+  const Certificate& certificate = member.certificate;
+  const PublicIdentity& keys = certificate.keys;
+  const secagg::Advert& advert = member.advert;
+  const NodeId own = certificate.id();
+  const std::array<std::pair<Use, Key>, 7> uses = {{{kLasting, keys.signing.bytes},
+                                                    {kLasting, keys.transport.bytes},
+                                                    {kLasting, keys.sealing.bytes},
+                                                    {kOfRound, advert.cipher.bytes},
+                                                    {kOfRound, advert.mask.bytes},
+                                                    {kOfRound, advert.commit},
+                                                    {kOfRound, advert.nonce}}};
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j)
+      if (uses[i].second == uses[j].second)
+        return fail(Code::kRefused, fmt::format("a key of {} stands in the roster twice, both "
+                                                "times with it",
+                                                named(own)));
+    if (const auto at = keys_.find(uses[i]); at != keys_.end())
+      return fail(Code::kRefused, fmt::format("a key of {} stands in the roster twice, also with "
+                                              "{}",
+                                              named(own), named(at->second)));
+  }
+  if (const auto [at, fresh] = devices_.emplace(certificate.device, own); !fresh)
+    return fail(Code::kRefused,
+                fmt::format("the roster holds device {:016x} twice, as {} and {}",
+                            certificate.device.value, named(at->second), named(own)));
+  for (const auto& use : uses) keys_.emplace(use, own);
+  return {};
+}
 
 Digest roster_digest(const Digest& sid, std::span<const RosterMember> members) {
   CanonicalBytes bytes;

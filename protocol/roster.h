@@ -2,6 +2,8 @@
 // Who is in a masked round: checked by the coordinator before it sends a roster and by every node
 // before it deals a share, by the same function.
 
+#include <map>
+
 #include "protocol/secagg_messages.h"
 
 namespace freshet {
@@ -18,6 +20,25 @@ struct CheckedMember {
   Certificate certificate;
   secagg::Advert advert{};
 };
+
+// One member by itself: a node's certificate, in force, that lets it contribute; keys that it
+// signed for this sid, that can be agreed with, and whose secret it shows to know. kRefused names
+// the node.
+Result<CheckedMember> check_member(const Digest& sid, const RosterMember& member,
+                                   const RosterRules& rules);
+
+// Who can be in one roster: no device and no key is there twice, not even in two uses.
+class Distinct {
+ public:
+  Result<void> take(const CheckedMember& member);  // kRefused names who has the same; takes nothing
+
+ private:
+  using Key = std::array<std::uint8_t, 32>;
+  enum Use : std::uint8_t { kLasting, kOfRound };  // of certificates, of adverts
+  std::map<NodeId, NodeId> devices_;               // whose certificate names it
+  std::map<std::pair<Use, Key>, NodeId> keys_;
+};
+
 struct CheckedRoster {
   std::vector<CheckedMember> members;  // by rising NodeId
   Digest digest{};                     // H(U1)

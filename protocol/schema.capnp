@@ -126,6 +126,7 @@ struct Plan {
   model @24 :Data;
   masking @25 :Masking;
   privacy @26 :Privacy;
+  evaluation @27 :Bool;
 }
 
 enum Mode {
@@ -254,6 +255,7 @@ struct Advertise {
   certificate @1 :Data;
   advert @2 :Data;  # 128 bytes: cipher key, mask key, commitment, nonce
   signature @3 :Data;
+  possession @4 :Data;  # 64 bytes: proof that its owner knows the cipher key's secret
 }
 
 struct ShareBundle {

@@ -28,6 +28,7 @@ Bytes signed_advert(const Digest& sid, const secagg::Advert& advert) {
       .raw(advert.mask.bytes)
       .raw(advert.commit)
       .raw(advert.nonce)
+      .raw(advert.possession)
       .view();
 }
 

@@ -177,6 +177,7 @@ inline void write(wire::Advertise::Builder to, const Bytes& certificate,
   CHECK(certificate.size() <= limits::kCertificateBytesMax, "{} bytes", certificate.size());
   to.setCertificate(as_capnp_data(certificate));
   to.setAdvert(as_capnp_data(bytes_of(advert)));
+  to.setPossession(as_capnp_data(advert.possession));
   to.setSignature(as_capnp_data(signature));
 }
 
@@ -184,6 +185,7 @@ inline Result<RosterMember> read_member(wire::Advertise::Reader from) {
   RosterMember member;
   TRY_ASSIGN(member.certificate, read_document(from.getCertificate(), "certificate"));
   TRY_ASSIGN(member.advert, read_advert(from.getAdvert()));
+  TRY(read_exactly(from.getPossession(), "possession", member.advert.possession));
   TRY(read_exactly(from.getSignature(), "signature", member.signature));
   return member;
 }

@@ -40,7 +40,10 @@ std::optional<Declined> NodeProcess::declines(const Descriptor& descriptor,
     return Declined::kPolicy;
   const SpentBases::Asked asked{descriptor.base, base.adapter, descriptor.round,
                                 sid_of(descriptor)};
-  if (!SpentBases::admit(spent_, asked, invite.aborted)) return Declined::kSpent;
+  SpentBases::Notes notes{spent_, std::nullopt};
+  if (const auto masked = masked_.find(base.adapter); masked != masked_.end())
+    notes.masked = masked->second;
+  if (!SpentBases::admit(notes, asked, invite.aborted)) return Declined::kSpent;
   return std::nullopt;
 }
 
@@ -108,6 +111,7 @@ void NodeProcess::watch(const NodeMessage& message, const exchange::Exchange& ex
 Result<void> NodeProcess::record(const SpentBase& spent) {
   later_([=, index = index_](const Stage& stage) { stage.promises->recorded(index, spent); });
   spent_ = spent;
+  if (spent.left) masked_.insert_or_assign(spent.adapter, spent);
   return {};
 }
 

@@ -114,7 +114,8 @@ class NodeProcess {
     Descriptor descriptor;
     Digest sid{};
   };
-  std::optional<SpentBase> spent_;  // durable
+  std::optional<SpentBase> spent_;      // durable
+  std::map<Digest, SpentBase> masked_;  // durable: by adapter
   std::optional<Admitted> admitted_;
   std::unique_ptr<MaskedRound> round_;
   bool round_settled_ = false, round_published_ = false;

@@ -256,10 +256,11 @@ void MaskedFleet::join(std::size_t index, const MaskedInvite& invite) {
   Node& node = nodes[index];
   const Descriptor descriptor = read_descriptor(invite.descriptor).value();
   if (node.round && node.round->sid() == sid_of(descriptor)) return;
-  MaskedRoundPlan joined{descriptor,      supplied_digest(plan.model, kAdapter, descriptor.base),
-                         kAdapter,        {plan.masking.honest_min, {1, 3}},
-                         {1, 1},          0,
-                         node.certificate};
+  MaskedRoundPlan joined{
+      descriptor,      supplied_digest(plan.model, state.adapter, descriptor.base),
+      kAdapter,        {plan.masking.honest_min, {1, 3}},
+      {1, 1},          0,
+      node.certificate};
   node.round = MaskedRound::join(node.identity, std::move(joined), hooks_of(index),
                                  secagg::RoundKeys::make(), now)
                    .value();

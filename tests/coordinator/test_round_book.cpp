@@ -1,6 +1,7 @@
 // The coordinator's masked round against the nodes' own code, message by message.
 
 #include "crypto/digest.h"
+#include "crypto/secagg/possession.h"
 #include "tests/coordinator/masked_fleet.h"
 
 namespace freshet {
@@ -174,23 +175,32 @@ TEST(RoundBook, FindsOutWhoComplainsAboutAGoodBox) {
   expect_published(fleet, all_but(8, {3}));
 }
 
+std::string named(NodeId node) {
+  char text[32];
+  std::snprintf(text, sizeof text, "node %016llx", static_cast<unsigned long long>(node.value));
+  return text;
+}
+
 // I13 on the coordinator's side: what is changed on the way, or said by another, is refused.
 TEST(RoundBook, RefusesWhatItsSenderDidNotSign) {
-  const auto refusals_after = [](auto change) {
+  NodeId the_second;
+  const auto refusals_after = [&](auto change) {
     MaskedFleet fleet(7);
     fleet.up = [&](std::size_t from, NodeMessage& message) {
       if (from == 1) std::visit(change, message);
       return true;
     };
+    the_second = fleet.nodes[1].identity.open.id();
     fleet.all_ready();
     fleet.tick(0);
     fleet.deliver();
     return fleet.refused.empty() ? std::string("none") : fleet.refused[0].what;
   };
-  EXPECT_EQ(refusals_after([](auto& m) {
-              if constexpr (requires { m.advert; }) m.advert.mask.bytes[3] ^= 1;
-            }),
-            "an advert is not signed by its sender for this round");
+  const std::string of_an_advert = refusals_after([](auto& m) {
+    if constexpr (requires { m.advert; }) m.advert.mask.bytes[3] ^= 1;
+  });
+  EXPECT_EQ(of_an_advert, "the round's keys of " + named(the_second) +
+                              " are not signed by it, or for another round");
   EXPECT_EQ(refusals_after([](auto& m) {
               if constexpr (requires { m.boxes; }) m.boxes[2].box[100] ^= 1;
             }),
@@ -216,6 +226,69 @@ TEST(RoundBook, RefusesWhatItsSenderDidNotSign) {
                 m.data[70] ^= 1;
             }),
             "a masked vector is not signed by its sender for this round");
+}
+
+// One enrolled node whose advert the others would refuse: it is named, and they go on without it.
+TEST(RoundBook, GoesOnWithoutANodeWhoseKeysTheOthersWouldRefuse) {
+  const std::vector<std::pair<std::string, std::function<void(secagg::Advert&)>>> kBad = {
+      {"low order", [](secagg::Advert& a) { a.mask.bytes.fill(0); }},
+      {"does not show to know", [](secagg::Advert& a) { a.cipher.bytes.fill(0); }},
+      {"does not show to know", [](secagg::Advert& a) { a.possession.fill(1); }},
+      {"two places", [](secagg::Advert& a) { a.nonce = a.commit; }}};
+  for (const auto& [says, spoil] : kBad) {
+    MaskedFleet fleet(7);
+    fleet.up = [&](std::size_t from, NodeMessage& message) {
+      auto* advertise = std::get_if<Advertise>(&message);
+      if (from != 4 || advertise == nullptr) return true;
+      spoil(advertise->advert);
+      advertise->signature = sign(fleet.nodes[4].identity, kAdvertDomain,
+                                  signed_advert(advertise->sid, advertise->advert));
+      return true;
+    };
+    fleet.all_ready();
+    fleet.tick(0);
+    fleet.deliver();
+    ASSERT_FALSE(fleet.refused.empty()) << says;
+    EXPECT_NE(fleet.refused[0].what.find(says), std::string::npos) << fleet.refused[0].what;
+    const std::string name = named(fleet.nodes[4].identity.open.id());
+    EXPECT_NE(fleet.refused[0].what.find(name), std::string::npos) << fleet.refused[0].what;
+    fleet.wait_out_the_phase();
+    fleet.refused.clear();
+    fleet.deliver();
+    expect_published(fleet, all_but(7, {4}));
+  }
+}
+
+// Who advertises what another has advertised comes second, whoever it is.
+TEST(RoundBook, GoesOnWithoutANodeThatRepeatsAnothersKeys) {
+  MaskedFleet fleet(7);
+  std::optional<secagg::Advert> first;
+  fleet.up = [&](std::size_t from, NodeMessage& message) {
+    auto* advertise = std::get_if<Advertise>(&message);
+    if (advertise == nullptr) return true;
+    if (!first) first = advertise->advert;
+    if (from != 4) return true;
+    const Identity& own = fleet.nodes[4].identity;
+    std::array<std::uint8_t, 64> wide;
+    random_bytes(wide);
+    const secagg::Scalar secret = secagg::reduce(wide);
+    secagg::Advert& advert = advertise->advert;
+    advert.cipher = secagg::cipher_public(secret);
+    advert.commit = first->commit;
+    advert.possession =
+        secagg::prove_possession(secret, {advertise->sid, own.open.signing, advert}, random_bytes);
+    advertise->signature = sign(own, kAdvertDomain, signed_advert(advertise->sid, advert));
+    return true;
+  };
+  fleet.all_ready();
+  fleet.tick(0);
+  fleet.deliver();
+  ASSERT_FALSE(fleet.refused.empty());
+  EXPECT_NE(fleet.refused[0].what.find("stands in the roster twice"), std::string::npos);
+  fleet.wait_out_the_phase();
+  fleet.refused.clear();
+  fleet.deliver();
+  expect_published(fleet, all_but(7, {4}));
 }
 
 TEST(RoundBook, WorksAroundAWrongShareAndNamesItsMaker) {
@@ -259,6 +332,28 @@ TEST(RoundBook, LeavesOutWhomTheAuthorityRevoked) {
   fleet.refused.clear();
   fleet.deliver();
   expect_published(fleet, all_but(7, {6}));
+}
+
+// I9, in the middle of a campaign: the list that came between two rounds holds from the next.
+TEST(RoundBook, LeavesOutWhomTheAuthorityRevokedSinceTheLastRound) {
+  MaskedFleet fleet(7);
+  fleet.all_ready();
+  fleet.tick(0);
+  fleet.deliver();
+  expect_published(fleet, all_but(7, {}));
+  fleet.authority.list.serial = 2;
+  fleet.authority.list.entries = {{fleet.nodes[6].identity.open.id()}};
+  fleet.trust = std::make_shared<Trust>(fleet.authority.trust());
+  fleet.all_ready();
+  fleet.tick(0);
+  fleet.deliver();
+  ASSERT_EQ(fleet.phase(), "advertising");
+  ASSERT_EQ(fleet.refused.size(), 1u);
+  EXPECT_NE(fleet.refused[0].what.find("revoked"), std::string::npos) << fleet.refused[0].what;
+  fleet.wait_out_the_phase();
+  fleet.deliver();
+  EXPECT_EQ(fleet.state.version, VersionId{2}) << fleet.phase() << " " << fleet.ruined;
+  EXPECT_EQ(fleet.mean->sum, digest_of_sum(fleet.expected(all_but(7, {6}))));
 }
 
 }  // namespace

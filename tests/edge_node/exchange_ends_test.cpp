@@ -85,6 +85,43 @@ TEST(Exchange, SendsWhatItsPhaseSent) {
   EXPECT_EQ(p.effect<Reveal>()->survivors, first(7));
 }
 
+// A coordinator that answers with one offset after another must not keep the round's keys alive.
+TEST(Exchange, OnlyMoreThanEverArrivedIsProgress) {
+  const auto lives_until = [](auto offset_at) {
+    Player p = masked();
+    Instant now{4};
+    for (std::uint64_t i = 0; !is_over(p.x) && i < 10'000; ++i, now = now + 1'000)
+      p.take(ChunkAcked{bytes(9), offset_at(i), now}).take(Tick{now});
+    EXPECT_EQ(std::get<Over>(p.x.phase).ending, Ending::kExpired);
+    EXPECT_NE(p.effect<WipeKeys>(), nullptr);
+    return now.ms;
+  };
+  const std::int64_t patience = terms().patience_ms;
+  EXPECT_LE(lives_until([](auto i) { return i % 2 == 0 ? 60 : 40; }), patience + 2'000);
+  EXPECT_LE(lives_until([](auto i) { return std::min<std::uint64_t>(i, 99); }), patience + 2'000);
+  EXPECT_LE(lives_until([](auto i) { return i == 0 ? 100u : 1u; }), patience + 2'000);
+}
+
+// A coordinator that started again and lost what had arrived gets it once more.
+TEST(Exchange, SendsAgainFromWhereTheCoordinatorIs) {
+  Player p = masked();
+  p.take(ChunkAcked{bytes(9), 100, Instant{4}});
+  p.take(ChunkAcked{bytes(9), 0, Instant{5}});
+  ASSERT_NE(p.effect<SendFrame>(), nullptr);
+  EXPECT_EQ(p.effect<SendFrame>()->offset, 0u);
+}
+
+TEST(Exchange, LastsNoLongerThanAllItsPhasesMay) {
+  Terms short_lived = terms();
+  short_lived.lifetime_ms = 1'000;
+  Player p(begin(short_lived, Instant{0}));
+  p.take(RosterChecked{roster(), Instant{900}}).take(Tick{Instant{999}});
+  EXPECT_FALSE(is_over(p.x));
+  p.take(Tick{Instant{1'000}});
+  ASSERT_TRUE(is_over(p.x));
+  EXPECT_EQ(std::get<Over>(p.x.phase).ending, Ending::kExpired);
+}
+
 TEST(Exchange, QuorumsAreSafeWhereTwoCannotBothBeFound) {
   struct Row {
     std::uint32_t members, corrupt, least;

@@ -193,11 +193,12 @@ TEST(MaskedRound, ASecondRoundFromOneBaseTakesAQuorumOfAborts) {
   cohort.descriptor.round = {2};
   const SpentBases::Asked asked{{3}, Digest{2}, {2}, sid_of(cohort.descriptor)};
   for (const TestNode& node : cohort.nodes) {
-    EXPECT_FALSE(SpentBases::admit(node.record, asked, {}));
-    EXPECT_TRUE(SpentBases::admit(node.record, asked, std::vector{certificate}));
+    EXPECT_FALSE(SpentBases::admit({node.record, node.record}, asked, {}));
+    EXPECT_TRUE(SpentBases::admit({node.record, node.record}, asked, std::vector{certificate}));
   }
   certificate.signatures.pop_back();
-  EXPECT_FALSE(SpentBases::admit(cohort.nodes[0].record, asked, std::vector{certificate}));
+  EXPECT_FALSE(SpentBases::admit({cohort.nodes[0].record, cohort.nodes[0].record}, asked,
+                                 std::vector{certificate}));
   // Fresh masks: nothing of the first frame comes again.
   for (TestNode& node : cohort.nodes) node.record.reset();
   cohort.advertise();

@@ -4,6 +4,8 @@
 
 #include <functional>
 
+#include "aggregation/privacy/calibration.h"
+
 namespace freshet {
 namespace {
 
@@ -38,9 +40,19 @@ struct Round {  // what an honest coordinator asks for, and what the node holds
     descriptor.honest_min = plan.masking.honest_min;
     descriptor.corrupt = plan.masking.corrupt;
     descriptor.newcomers = plan.masking.newcomers;
+    descriptor.dropped = plan.masking.dropped;
+    descriptor.phase_ms = plan.masking.phase_ms;
+    if (plan.privacy.on) descriptor.noise = noise_plan_of(plan.privacy, plan.rounds);
   }
   std::optional<Refusal> refusal() const { return refusal_of(policy, descriptor, loaded); }
 };
+
+// A round whose noise is not what its plan says.
+void less_noise(Round& round, const std::function<void(NoisePlan&)>& change) {
+  round.plan.privacy.on = true;
+  round.refresh();
+  change(round.descriptor.noise);
+}
 
 TEST(Policy, TakesPartInARoundThatGivesWhatItWants) {
   Round round;
@@ -74,7 +86,8 @@ TEST(Policy, RefusesByTheNodesOwnWord) {
       {"words of 19 bits, where the sum of 16 nodes takes 20",
        [](Round& r) { r.descriptor.word_bits = 19; }},
       {"words of 33 bits", [](Round& r) { r.descriptor.word_bits = 33; }},
-      {"version 2", [](Round& r) { r.descriptor.version = 2; }},
+      {"this node needs a newer", [](Round& r) { r.descriptor.version = 3; }},
+      {"the coordinator needs a newer", [](Round& r) { r.descriptor.version = 1; }},
   };
   for (const Row& row : kRows) {
     Round round;
@@ -111,6 +124,20 @@ TEST(Policy, RefusesARoundOfAnythingButWhatItLoaded) {
        [](Round& r) {
          r.descriptor.newcomers = {1, 5};
        }},
+      {"otherwise than its plan",
+       [](Round& r) {
+         r.descriptor.dropped = {0, 1};
+       }},
+      {"otherwise than its plan", [](Round& r) { r.descriptor.phase_ms += 1; }},
+      {"its plan gives another",
+       [](Round& r) { less_noise(r, [](auto& n) { n.multiplier /= 2; }); }},
+      {"its plan gives another",
+       [](Round& r) { less_noise(r, [](auto& n) { n.sampling_rate = 0.01; }); }},
+      {"its plan gives another", [](Round& r) { less_noise(r, [](auto& n) { n.delta = 0.1; }); }},
+      {"its plan gives another",
+       [](Round& r) { less_noise(r, [](auto& n) { n.honest_min = 99; }); }},
+      {"its plan gives another",
+       [](Round& r) { less_noise(r, [](auto& n) { n.counts_clipped = true; }); }},
       {"its plan has none", [](Round& r) { r.descriptor.noise.multiplier = 1; }},
       {"not a masked one", [](Round& r) { r.plan.mode = Mode::kTrustedCoordinator; }},
   };
@@ -122,6 +149,29 @@ TEST(Policy, RefusesARoundOfAnythingButWhatItLoaded) {
     EXPECT_NE(refusal->why.find(row.says), std::string::npos) << refusal->why;
     EXPECT_EQ(refusal->declined, Declined::kModel) << refusal->why;
   }
+}
+
+// The multiplier is found by search: the last digits of another machine's may be others.
+TEST(Policy, TakesTheNoiseOfItsPlanFromAnotherMachine) {
+  Round round;
+  round.plan.privacy.on = true;
+  round.plan.privacy.sampling_rate = 0.5;
+  round.refresh();
+  round.descriptor.word_bits = 32;
+  const double multiplier = round.descriptor.noise.multiplier;
+  for (const double factor : {1 - 1e-6, 1.0, 1 + 1e-6}) {
+    round.descriptor.noise.multiplier = multiplier * factor;
+    const auto refusal = round.refusal();
+    EXPECT_FALSE(refusal) << refusal->why;
+  }
+  round.descriptor.noise.multiplier = multiplier * (1 - 1e-4);
+  EXPECT_TRUE(round.refusal());
+  round.plan.privacy.noise_multiplier = 3;  // what a plan states is exact
+  round.refresh();
+  round.descriptor.word_bits = 32;
+  EXPECT_FALSE(round.refusal());
+  round.descriptor.noise.multiplier = 3 * (1 - 1e-9);
+  EXPECT_TRUE(round.refusal());
 }
 
 TEST(Policy, ATrustedCoordinatorIsTrustedByTheNodesPeopleAlone) {

@@ -31,7 +31,9 @@ SpentBases::Asked next() { return {{3}, Digest{1}, {11}, Digest{4}}; }
 
 std::string refusal(const SpentBase& last, const SpentBases::Asked& asked,
                     std::vector<AbortCertificate> aborted = {}) {
-  const auto admitted = SpentBases::admit(last, asked, aborted);
+  const SpentBases::Notes notes{
+      last, last.left && last.adapter == asked.adapter ? std::optional(last) : std::nullopt};
+  const auto admitted = SpentBases::admit(notes, asked, aborted);
   if (admitted) return "";
   EXPECT_EQ(admitted.error().code, Code::kRefused);
   return admitted.error().what;
@@ -133,10 +135,66 @@ TEST(SpentBases, RoundsAndVersionsDoNotGoBack) {
   EXPECT_EQ(refusal(spent, newer), "");
   EXPECT_NE(refusal(spent, renamed).find("is spent"), std::string::npos);
   EXPECT_EQ(refusal(spent, renamed, all), "");
-  EXPECT_TRUE(SpentBases::admit(std::nullopt, next(), {}));
+  EXPECT_TRUE(SpentBases::admit(SpentBases::Notes{}, next(), {}));
   spent.left = false;  // shares left, and nothing else
   EXPECT_EQ(refusal(spent, next()), "");
   EXPECT_NE(refusal(spent, same).find("keys are gone"), std::string::npos);
+}
+
+// What a campaign's note of its last round forgets: a round that only dealt shares came after.
+TEST(SpentBases, AnAdapterStaysSpentBehindLaterRounds) {
+  const Cohort cohort;
+  TempFolder folder;
+  auto bases = SpentBases::open(folder.path(), Secret::random(32)).value();
+  const SpentBase masked = cohort.spent();
+  ASSERT_TRUE(bases.put(masked));
+  SpentBase shared = masked;  // from the next version, and then it went no further
+  shared.version = {4}, shared.adapter = Digest{7}, shared.round = {11}, shared.sid = Digest{12};
+  shared.left = false;
+  ASSERT_TRUE(bases.put(shared));
+  const SpentBases::Asked again{{5}, masked.adapter, {12}, Digest{13}};
+  const auto refused = bases.admit({5}, again, {});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().what.find("is spent"), std::string::npos) << refused.error().what;
+  // Given up by its quorum, in whatever round comes.
+  EXPECT_TRUE(bases.admit({5}, again, std::vector{cohort.aborted(masked.sid, kQuorum)}));
+  EXPECT_FALSE(bases.admit({5}, again, std::vector{cohort.aborted(shared.sid, kMembers)}));
+}
+
+TEST(SpentBases, AnAdapterIsSpentForEveryCampaign) {
+  const Cohort cohort;
+  TempFolder folder;
+  const Secret storage = Secret::random(32);
+  const SpentBase masked = cohort.spent();
+  const SpentBases::Asked elsewhere{{0}, masked.adapter, {1}, Digest{13}};
+  {
+    auto bases = SpentBases::open(folder.path(), storage).value();
+    EXPECT_TRUE(bases.admit({6}, elsewhere, {}));
+    ASSERT_TRUE(bases.put(masked));
+  }
+  const auto bases = SpentBases::open(folder.path(), storage).value();
+  const auto refused = bases.admit({6}, elsewhere, {});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().what.find("round 10 of campaign 0000000000000005"), std::string::npos)
+      << refused.error().what;
+  EXPECT_TRUE(bases.admit({6}, elsewhere, std::vector{cohort.aborted(masked.sid, kQuorum)}));
+  SpentBases::Asked other = elsewhere;
+  other.adapter = Digest{99};
+  EXPECT_TRUE(bases.admit({6}, other, {}));
+}
+
+TEST(SpentBases, ANoteUnderAnotherAdaptersNameStopsTheNode) {
+  const Cohort cohort;
+  TempFolder folder;
+  auto bases = SpentBases::open(folder.path(), Secret::random(32)).value();
+  const SpentBase masked = cohort.spent();
+  ASSERT_TRUE(bases.put(masked));
+  const Path notes = folder / "masked";
+  std::filesystem::rename(notes / (to_hex(masked.adapter) + ".sealed"),
+                          notes / (to_hex(Digest{99}) + ".sealed"));
+  const auto found = bases.masked(Digest{99});
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, Code::kCorrupt);
 }
 
 }  // namespace

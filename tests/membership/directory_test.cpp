@@ -55,9 +55,18 @@ TEST_F(Table, HasTheRotatedKeysOfADeviceAndNotTheOldOnes) {
   ASSERT_TRUE(directory->take({signer.certificate(b, Role::kNode, 2, a.open.id())}));
   EXPECT_FALSE(is_in(a));
   EXPECT_TRUE(is_in(b));
+  EXPECT_EQ(directory->revoked(), std::vector{a.open.transport}) << "whatever else lists them";
   open();
   EXPECT_FALSE(is_in(a));
   EXPECT_TRUE(is_in(b));
+  EXPECT_EQ(directory->revoked(), std::vector{a.open.transport});
+}
+
+TEST_F(Table, KeysThatAreCertifiedAgainStay) {
+  ASSERT_TRUE(directory->take({signer.certificate(a)}));
+  ASSERT_TRUE(directory->take({signer.certificate(a, Role::kNode, 2)}));
+  EXPECT_TRUE(is_in(a));
+  EXPECT_TRUE(directory->revoked().empty());
 }
 
 TEST_F(Table, TakesNoCertificateOfAnotherIssuerOrRole) {

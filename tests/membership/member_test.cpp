@@ -39,16 +39,36 @@ TEST_F(MemberOf, AFleetKnowsItsOwnCertificateAndItsCoordinator) {
 
 TEST_F(MemberOf, AFleetHearsThatItsCoordinatorOrItselfIsRevoked) {
   const auto member = open().value();
-  EXPECT_TRUE(member->check_coordinator(hub.open));
+  EXPECT_EQ(member->follow_coordinator(hub.open, kNow).value(), hub.open);
   std::vector<Revocation> revoked{{hub.open.id(), Revocation::kRevoked}};
   ASSERT_TRUE(member->trust().take(signer.bundle(2, revoked)).value());
-  EXPECT_EQ(member->check_coordinator(hub.open).error().code, Code::kRefused);
+  EXPECT_EQ(member->follow_coordinator(hub.open, kNow).error().code, Code::kRefused);
   EXPECT_FALSE(member->coordinator(kNow));
   EXPECT_TRUE(member->standing(kNow));
-  EXPECT_TRUE(member->check_coordinator(Identity::generate().open)) << "one that a flag pinned";
+  const PublicIdentity pinned = Identity::generate().open;  // by a flag
+  EXPECT_EQ(member->follow_coordinator(pinned, kNow).value(), pinned);
   revoked = {{keys.identity.open.id(), Revocation::kRevoked}};
   ASSERT_TRUE(member->trust().take(signer.bundle(3, revoked)).value());
   EXPECT_EQ(member->standing(kNow).error().code, Code::kRefused);
+}
+
+TEST_F(MemberOf, AFleetFollowsItsCoordinatorToNewKeysOfTheSameDevice) {
+  const std::int64_t now_s = signer.now_s = wall_clock_s();  // by which news are checked
+  SetUp();
+  const auto member = open().value();
+  const Identity next = Identity::generate(), other = Identity::generate();
+  const auto certified = [&](const Identity& of, NodeId device) {
+    return signer.certificate(of, Role::kCoordinator, 2, device);
+  };
+  EXPECT_EQ(member->follow_coordinator(hub.open, now_s).value(), hub.open);
+  const Bytes bundle = signer.bundle(2, {{hub.open.id(), 2}});
+  member->take(authority::TrustIs{bundle, certified(other, other.open.id())}, Instant{});
+  const auto stranger = member->follow_coordinator(hub.open, now_s);
+  ASSERT_FALSE(stranger) << "another device is another coordinator";
+  EXPECT_EQ(stranger.error().code, Code::kRefused);
+  member->take(authority::TrustIs{{}, certified(next, hub.open.id())}, Instant{});
+  EXPECT_EQ(member->follow_coordinator(hub.open, now_s).value(), next.open);
+  EXPECT_EQ(member->follow_coordinator(next.open, now_s).value(), next.open);
 }
 
 TEST_F(MemberOf, AFolderWithAnothersCertificateIsRefused) {

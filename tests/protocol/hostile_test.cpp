@@ -254,7 +254,8 @@ TEST(Hostile, ListsOfPlacesRiseAndAreBounded) {
 }
 
 TEST(Hostile, DocumentsOfAMaskedRoundHaveTheirLength) {
-  const auto advertise = [](unsigned certificate, unsigned advert, unsigned signature) {
+  const auto advertise = [](unsigned certificate, unsigned advert, unsigned signature,
+                            unsigned possession = 64) {
     return error_from_node(kNode(
         [&](auto m) {
           auto to = m.initAdvertise();
@@ -262,6 +263,7 @@ TEST(Hostile, DocumentsOfAMaskedRoundHaveTheirLength) {
           to.initCertificate(certificate);
           to.initAdvert(advert);
           to.initSignature(signature);
+          to.initPossession(possession);
         },
         {}));
   };
@@ -269,6 +271,7 @@ TEST(Hostile, DocumentsOfAMaskedRoundHaveTheirLength) {
   EXPECT_EQ(advertise(513, 128, 64), "certificate has 513 bytes: at most 512 are allowed");
   EXPECT_EQ(advertise(245, 127, 64), "advert has 127 bytes, not 128");
   EXPECT_EQ(advertise(245, 128, 65), "signature has 65 bytes, not 64");
+  EXPECT_EQ(advertise(245, 128, 64, 0), "possession has 0 bytes, not 64");
   const auto complaint = [](unsigned box, unsigned evidence) {
     return error_from_node(kNode(
         [&](auto m) {
@@ -314,6 +317,7 @@ TEST(Hostile, PagesOfARosterLieWithinIt) {
           auto list = to.initMembers(members);
           for (unsigned i = 0; i < members; ++i) {
             list[i].initAdvert(128);
+            list[i].initPossession(64);
             list[i].initSignature(64);
           }
         },

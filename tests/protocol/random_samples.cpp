@@ -61,7 +61,11 @@ Signature random_signature(Rng& rng) {
 }
 
 secagg::Advert random_advert(Rng& rng) {
-  return {{random_digest(rng)}, {random_digest(rng)}, random_digest(rng), random_digest(rng)};
+  return {{random_digest(rng)},
+          {random_digest(rng)},
+          random_digest(rng),
+          random_digest(rng),
+          random_signature(rng)};
 }
 
 std::vector<std::uint32_t> random_places(Rng& rng) {

@@ -1,19 +1,12 @@
 #include "protocol/roster.h"
 
-#include "base/rng.h"
 #include "crypto/digest.h"
+#include "crypto/secagg/possession.h"
 #include "tests/crypto/certificates/authority_keys.h"
 #include "tests/protocol/samples.h"
 
 namespace freshet {
 namespace {
-
-secagg::Advert random_advert(Rng& rng) {
-  secagg::Advert advert{};
-  for (auto* part : {&advert.cipher.bytes, &advert.mask.bytes, &advert.commit, &advert.nonce})
-    for (auto& byte : *part) byte = static_cast<std::uint8_t>(rng.next_u32());
-  return advert;
-}
 
 // A roster of nodes that an authority certified, as an honest coordinator makes it.
 struct World {
@@ -23,7 +16,7 @@ struct World {
   Digest opening = samples::digest(77);
   std::vector<Identity> nodes;
   std::vector<RosterMember> members;
-  Rng rng{5};
+  std::map<secagg::CipherPublic, secagg::Scalar> secrets;
 
   explicit World(std::size_t count = 6) {
     descriptor.trust = trust.serial();
@@ -38,11 +31,25 @@ struct World {
     return member_of(node, authority.certificate_of(node));
   }
   RosterMember member_of(const Identity& node, const Certificate& certificate) {
-    RosterMember member{issue(certificate, authority.issuer), random_advert(rng), {}};
+    RosterMember member{issue(certificate, authority.issuer), random_advert(), {}};
     sign_again(member, node);
     return member;
   }
+  secagg::Advert random_advert() {
+    secagg::Advert advert{};
+    for (auto* part : {&advert.mask.bytes, &advert.commit, &advert.nonce}) random_bytes(*part);
+    std::array<std::uint8_t, 64> wide;
+    random_bytes(wide);
+    const secagg::Scalar secret = secagg::reduce(wide);
+    advert.cipher = secagg::cipher_public(secret);
+    secrets[advert.cipher] = secret;
+    return advert;
+  }
   void sign_again(RosterMember& member, const Identity& node) const {
+    const Digest sid = sid_of(descriptor);
+    const secagg::Claim claim{sid, node.open.signing, member.advert};
+    if (const auto secret = secrets.find(member.advert.cipher); secret != secrets.end())
+      member.advert.possession = secagg::prove_possession(secret->second, claim, random_bytes);
     member.signature = sign(node, kAdvertDomain, signed_advert(sid_of(descriptor), member.advert));
   }
   Result<CheckedRoster> check(RosterRules rules) const {
@@ -90,7 +97,7 @@ TEST(Roster, RefusesAMemberThatIsTwiceThereUnderAnyOfItsKeys) {
   with_key_of_the_first([](auto& a, const auto& b) { a.mask = b.mask; });
   with_key_of_the_first([](auto& a, const auto& b) { a.commit = b.commit; });
   with_key_of_the_first([](auto& a, const auto& b) { a.nonce = b.nonce; });
-  with_key_of_the_first([](auto& a, const auto& b) { a.cipher.bytes = b.mask.bytes; });
+  with_key_of_the_first([](auto& a, const auto& b) { a.mask.bytes = b.commit; });
 }
 
 TEST(Roster, RefusesAnotherOrder) {
@@ -108,6 +115,53 @@ TEST(Roster, RefusesKeysThatTheirOwnerDidNotSignForThisRound) {
   World other;
   other.descriptor.round.value += 1;
   expect_error(other.check(), Code::kRefused, "are not signed by it");
+}
+
+std::string named(NodeId node) {
+  char text[32];
+  std::snprintf(text, sizeof text, "node %016llx", static_cast<unsigned long long>(node.value));
+  return text;
+}
+
+// One enrolled node could else end the rounds of all without being named.
+TEST(Roster, NamesWhoseKeysCannotBeAgreedWith) {
+  const auto says = [](auto change) {
+    World world;
+    secagg::Advert& advert = world.members[2].advert;
+    change(advert);
+    world.sign_again(world.members[2], world.nodes[2]);
+    const auto checked = world.check();
+    const std::string name = named(world.nodes[2].open.id());
+    EXPECT_TRUE(!checked && checked.error().what.find(name) != std::string::npos);
+    return checked ? std::string() : checked.error().what;
+  };
+  EXPECT_NE(says([](auto& a) { a.mask.bytes.fill(0); }).find("low order"), std::string::npos);
+  EXPECT_NE(says([](auto& a) { a.cipher.bytes.fill(0); }).find("secret"), std::string::npos);
+  EXPECT_NE(says([](auto& a) { a.cipher.bytes.fill(0xff); }).find("secret"), std::string::npos);
+  const auto own = [](secagg::Advert& a) { a.commit = a.mask.bytes; };
+  EXPECT_NE(says(own).find("two places"), std::string::npos);
+}
+
+// To advertise what stands in another's certificate keeps nobody out.
+TEST(Roster, ANodeIsNotKeptOutByWhatAnotherAdvertises) {
+  World world;
+  world.members[1].advert.mask.bytes = world.nodes[3].open.sealing.bytes;
+  world.sign_again(world.members[1], world.nodes[1]);
+  EXPECT_TRUE(world.check());
+  world.members[1].advert.mask.bytes = world.nodes[1].open.sealing.bytes;
+  world.sign_again(world.members[1], world.nodes[1]);
+  expect_error(world.check(), Code::kRefused, "both times with it");
+}
+
+TEST(Roster, RefusesACipherKeyWithoutAProofForThisRound) {
+  World world;
+  std::swap(world.members[2].advert.possession, world.members[3].advert.possession);
+  for (const std::size_t i : {2u, 3u}) {
+    RosterMember& member = world.members[i];
+    member.signature =
+        sign(world.nodes[i], kAdvertDomain, signed_advert(sid_of(world.descriptor), member.advert));
+  }
+  expect_error(world.check(), Code::kRefused, "does not show to know");
 }
 
 TEST(Roster, RefusesWhomTheAuthorityDidNotCertify) {

@@ -42,7 +42,9 @@ Bytes bytes(std::size_t count) {
   return made;
 }
 
-secagg::Advert advert() { return {{digest(40)}, {digest(41)}, digest(42), digest(43)}; }
+secagg::Advert advert() {
+  return {{digest(40)}, {digest(41)}, digest(42), digest(43), signature(44)};
+}
 
 secagg::Evidence evidence() {
   secagg::Evidence evidence{digest(44), {}};

@@ -27,8 +27,8 @@ TEST(CheatingCoordinator, OpensASecondSumFromOneBase) {
   puppet.send_quorum(all_of(kMembers));
   for (const auto& spent : puppet.spent) {
     ASSERT_TRUE(spent && spent->left);
-    EXPECT_FALSE(SpentBases::admit(spent, puppet.again(2), {}));
-    EXPECT_FALSE(SpentBases::admit(spent, puppet.again(1), {}));
+    EXPECT_FALSE(SpentBases::admit({spent, spent}, puppet.again(2), {}));
+    EXPECT_FALSE(SpentBases::admit({spent, spent}, puppet.again(1), {}));
   }
   // Having signed survivors, nobody signs that the round was given up.
   for (std::uint32_t i = 0; i < kMembers; ++i)
@@ -40,13 +40,13 @@ TEST(CheatingCoordinator, ClaimsACrashAndWantsTheVectorsAgain) {
   AfterVectors puppet;
   const std::vector<AbortCertificate> none;
   for (const auto& spent : puppet.spent)
-    EXPECT_FALSE(SpentBases::admit(spent, puppet.again(2), none));
+    EXPECT_FALSE(SpentBases::admit({spent, spent}, puppet.again(2), none));
   for (std::uint32_t i = 0; i < kMembers; ++i)
     puppet.say(i, AskAbort{sid_of(puppet.descriptor), "a crash"});
   ASSERT_EQ(puppet.count_all<AgreeAbort>(), kMembers);
   auto admits = [&](AbortCertificate certificate) {
     const std::vector<AbortCertificate> all = {std::move(certificate)};
-    return SpentBases::admit(puppet.spent[0], puppet.again(2), all).has_value();
+    return SpentBases::admit({puppet.spent[0], puppet.spent[0]}, puppet.again(2), all).has_value();
   };
   EXPECT_FALSE(admits(puppet.given_up({0, 1, 2, 3, 4, 5})));
   EXPECT_TRUE(admits(puppet.given_up({0, 1, 2, 3, 4, 5, 6})));
@@ -71,9 +71,11 @@ TEST(CheatingCoordinator, GivesTheSameAdapterTheNextVersionsNumber) {
   AfterVectors puppet;
   SpentBases::Asked next = puppet.again(2);
   next.version = VersionId{puppet.descriptor.base.value + 1};
-  EXPECT_FALSE(SpentBases::admit(puppet.spent[0], next, {}));  // the same adapter: the same base
+  SpentBases::Notes notes{puppet.spent[0], puppet.spent[0]};
+  EXPECT_FALSE(SpentBases::admit(notes, next, {}));  // the same adapter: the same base
   next.adapter[0] = 1;
-  EXPECT_TRUE(SpentBases::admit(puppet.spent[0], next, {}));
+  notes.masked.reset();  // nothing left from that one
+  EXPECT_TRUE(SpentBases::admit(notes, next, {}));
 }
 
 }  // namespace
