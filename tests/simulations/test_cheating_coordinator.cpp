@@ -135,6 +135,31 @@ TEST(CheatingCoordinator, ExchangesTheKeysOfTwoNodes) {
   puppet.expect_all_refuse("not signed by it");
 }
 
+// A member that works with the coordinator comes with the cipher key of another. A complaint about
+// its boxes would show what the complaining node agreed on with the other (tests/crypto/secagg/
+// possession_test.cpp does that). The other's proof is of no use to it, and it has none of its own.
+TEST(CheatingCoordinator, BorrowsANodesCipherKey) {
+  for (const bool with_proof : {false, true}) {
+    Puppet puppet(kNodes);
+    puppet.advertise();
+    RosterPage page = puppet.roster_page();
+    RosterMember& borrower = page.members[3];
+    borrower.advert.cipher = page.members[4].advert.cipher;
+    if (with_proof) borrower.advert.possession = page.members[4].advert.possession;
+    borrower.signature =
+        sign(puppet.members->node(3), kAdvertDomain, signed_advert(page.sid, borrower.advert));
+    for (std::uint32_t i = 0; i < kNodes; ++i)
+      if (i != 3) puppet.say(i, page);
+    for (std::uint32_t i = 0; i < kNodes; ++i) {
+      if (i == 3) continue;
+      ASSERT_NE(puppet.nodes[i]->over(), nullptr) << "node " << i << " goes on";
+      EXPECT_NE(puppet.nodes[i]->over()->why.find("does not show to know"), std::string::npos);
+      EXPECT_FALSE(puppet.nodes[i]->has_keys());
+    }
+    EXPECT_EQ(puppet.count_all<ShareBundle>(), 0u);
+  }
+}
+
 TEST(CheatingCoordinator, ShowsTwoRosters) {
   Puppet puppet(kNodes);
   puppet.advertise();

@@ -1,6 +1,7 @@
 // Each promise, broken once: a check that nothing can break would be no check.
 #include <gtest/gtest.h>
 
+#include "base/limits.h"
 #include "crypto/digest.h"
 #include "simulations/masked/promises.h"
 
@@ -70,6 +71,44 @@ TEST(Promises, HoldInAnHonestRound) {
     p.promises.sent(0, Reveal{p.sid, {{1, true, {}}, {2, true, {}}}}, exchange);
   }
   EXPECT_FALSE(p.promises.violation()) << *p.promises.violation();
+}
+
+// A round of nine, all of whom have come, dealt shares and uploaded; so many signed the survivors.
+round::Round nine(std::size_t agreed, std::size_t uploaded = 9) {
+  round::Round round;
+  round.plan.masked.emplace();
+  round.plan.masked->rules.honest_min = 2;
+  for (std::uint64_t node = 1; node <= 9; ++node) {
+    round::Member member{NodeId{node}, std::nullopt, false, {}};
+    if (node <= uploaded) member.upload = Digest{1};
+    member.said[static_cast<std::size_t>(round::Document::kAdvert)] = Digest{2};
+    if (node <= agreed)
+      member.said[static_cast<std::size_t>(round::Document::kAgreement)] = Digest{3};
+    round.cohort.push_back(member);
+  }
+  return round;
+}
+
+TEST(Promises, ASumOpenedWithoutItsSignatures) {
+  Promised honest;
+  honest.promises.opens(nine(7));
+  EXPECT_FALSE(honest.promises.violation()) << *honest.promises.violation();
+  Promised p;
+  p.promises.opens(nine(6));
+  p.expect("I1");
+  Promised q;
+  q.promises.opens(nine(7, 6));
+  q.expect("I4");
+}
+
+TEST(Promises, ACoordinatorThatHoardsWhatItIsSent) {
+  Promised honest;
+  const campaign::Campaign state;
+  honest.promises.holds(9 * round::kDocuments, state);
+  EXPECT_FALSE(honest.promises.violation()) << *honest.promises.violation();
+  Promised p;
+  p.promises.holds((9 * round::kDocuments + 1) * limits::kUploadTriesMax + 1, state);
+  p.expect("I11");
 }
 
 TEST(Promises, BothSharesOfOneMember) {
