@@ -21,6 +21,7 @@
 #include "base/limits.h"
 #include "crypto/digest.h"
 #include "crypto/secagg/derive.h"
+#include "crypto/secagg/possession.h"
 #include "protocol/codec.h"
 #include "simulations/simulation.h"
 #include "storage/blob_store.h"
@@ -113,7 +114,14 @@ Indices indices(std::uint32_t n) {
   return all;
 }
 
-// ---- a node: keys, shares for all its neighbours, theirs opened, one vector masked, one reveal
+SigningPublic owner_in_bench(std::uint32_t index) {
+  SigningPublic key;
+  std::memcpy(key.bytes.data(), &index, sizeof index);
+  return key;
+}
+
+// ---- a node: keys, theirs checked, shares for all its neighbours, theirs opened, one vector
+// masked, one reveal
 
 double node_seconds(std::uint32_t neighbours, std::size_t entries, int bits) {
   const Bound bound = bound_of_bench();
@@ -121,7 +129,7 @@ double node_seconds(std::uint32_t neighbours, std::size_t entries, int bits) {
   std::vector<RoundKeys> others;
   for (std::uint32_t i = 1; i <= neighbours; ++i) {
     others.push_back(RoundKeys::make());
-    peers.push_back({i, others.back().advert()});
+    peers.push_back({i, others.back().claim(bound.sid, owner_in_bench(i))});
   }
   std::vector<std::uint32_t> words(entries, 1);
   const Indices all = indices(neighbours + 1);
@@ -129,6 +137,9 @@ double node_seconds(std::uint32_t neighbours, std::size_t entries, int bits) {
 
   const double start = processor_seconds();
   RoundKeys keys = RoundKeys::make();
+  keys.claim(bound.sid, owner_in_bench(0));
+  for (const Peer& peer : peers)
+    must(check_claim({bound.sid, owner_in_bench(peer.index), peer.advert}));
   must(keys.share(bound, 0, peers, threshold));
   double seconds = processor_seconds() - start;
   const std::vector<Peer> me = {{0, keys.advert()}};
