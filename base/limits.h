@@ -59,6 +59,8 @@ inline constexpr std::int64_t kRetryMs = 2'000, kRetryMsMax = 60'000;  // back-o
 inline constexpr std::uint32_t kTrainingFailuresMax = 5;     // in a row, from one version: the node gives it up
 inline constexpr std::int64_t kSpentMs = 60'000;             // for others, where nodes cannot contribute any more
 inline constexpr std::size_t kReasonBytesMax = 1024;         // why a round or campaign ended
+inline constexpr std::size_t kVersionsKept = 8;              // of a campaign, the current one among them: to go back to
+inline constexpr std::uint32_t kGroupsMax = 64;              // masked sums that make one version
 
 // operator's interface and the coordinator's own files
 inline constexpr std::size_t kNodeNameBytesMax = 64;

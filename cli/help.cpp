@@ -34,6 +34,7 @@ Run a fleet:
   campaign show        Show one campaign
   campaign watch       Follow a campaign to its end
   campaign stop        End a campaign; what it published stays
+  campaign rollback    Go on from the adapter of an earlier version
 
 See what privacy costs:
   privacy ledger       What was spent of a privacy budget, charge by charge

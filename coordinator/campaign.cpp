@@ -1,5 +1,3 @@
-#include "coordinator/campaign.h"
-
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -7,17 +5,10 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/rng.h"
+#include "coordinator/campaign_machine.h"
 
 namespace freshet::campaign {
 namespace {
-
-struct Machine {
-  Campaign c;
-  std::vector<Effect> effects;
-  bool accepted = false, durable = false;
-
-  void committed() { accepted = durable = true; }
-};
 
 void refuse(Machine& m, NodeId node, Code code, std::string why) {
   m.effects.emplace_back(SendRefused{node, code, std::move(why)});
@@ -25,13 +16,17 @@ void refuse(Machine& m, NodeId node, Code code, std::string why) {
 
 // ---- nodes
 
+}  // namespace
+
 void note_ready(Campaign& c, Instant now) {
   auto* gathering = std::get_if<Gathering>(&c.phase);
   if (gathering == nullptr) return;
-  bool enough = gathering->ready >= c.rules.cohort_min;
+  bool enough = gathering->ready >= cohort_needed(c);
   if (enough && !gathering->enough_at) gathering->enough_at = now;
   if (!enough) gathering->enough_at.reset();
 }
+
+namespace {
 
 // The one place where a node's record changes: keeps the count of ready nodes with it.
 template <class Change>
@@ -90,12 +85,14 @@ void tell_where_we_are(Machine& m, NodeId node) {
   }
 }
 
+}  // namespace
+
 void tell_all(Machine& m) {
   for (const auto& [id, node] : m.c.nodes)
     if (node.here && node.offences < limits::kOffencesMax) tell_where_we_are(m, id);
 }
 
-void step_round(Machine& m, const round::Event& event, Instant now);
+namespace {
 
 // A member that says it is ready has not got its invitation; or it has left the masked round that
 // it advertised for.
@@ -124,50 +121,32 @@ void node_is_ready(Machine& m, NodeId node, VersionId base, Instant now) {
 
 // ---- rounds
 
+// Of groups, the ready nodes are shared out evenly among those still to come.
+std::size_t cohort_size(const Campaign& c, std::size_t ready) {
+  const std::size_t left =
+      c.rules.groups - std::min<std::size_t>(c.groups.size(), c.rules.groups - 1);
+  return std::clamp<std::size_t>(ready / left, c.rules.cohort_min, c.rules.cohort_max);
+}
+
 std::vector<NodeId> choose_cohort(const Campaign& c, std::uint64_t seed) {
   std::vector<NodeId> ready;
   for (const auto& [id, node] : c.nodes)
     if (is_ready(c, node)) ready.push_back(id);
-  if (ready.size() <= c.rules.cohort_max) return ready;
+  const std::size_t size = cohort_size(c, ready.size());
+  if (ready.size() <= size) return ready;
   Rng rng(seed, c.last_round.value + 1);
-  for (std::size_t i = 0; i < c.rules.cohort_max; ++i)
+  for (std::size_t i = 0; i < size; ++i)
     std::swap(ready[i], ready[i + rng.below(ready.size() - i)]);
-  ready.resize(c.rules.cohort_max);
+  ready.resize(size);
   std::sort(ready.begin(), ready.end());
   return ready;
-}
-
-void close(Machine& m, const round::Round& round, bool published, const Digest& sum = {}) {
-  SendReceipt receipt;
-  receipt.round = round.plan.id;
-  receipt.published = published;
-  receipt.version = m.c.version;
-  DropUploads drop;
-  if (published && round.plan.masked)
-    receipt.masked = {round.plan.masked->sid, round::survivor_places(round), sum};
-  for (const round::Member& member : round.cohort) receipt.to.push_back(member.node);
-  for (const round::Survivor& survivor : round::survivors(round)) {
-    if (published) receipt.survivors.push_back(survivor.node);
-    drop.uploads.push_back(survivor.upload);
-  }
-  m.effects.emplace_back(std::move(receipt));
-  if (!drop.uploads.empty()) m.effects.emplace_back(std::move(drop));
-}
-
-void gather(Machine& m, Instant now) {
-  m.c.phase = Gathering{now, ready_count(m.c), std::nullopt};
-  note_ready(m.c, now);
 }
 
 // What an aborted round leaves of its members' contributions.
 void keep_what_is_left(Machine& m, const round::Round& round) {
   const round::Base base = std::get<round::Aborted>(round.phase).base;
+  if (base == round::Base::kSpent) spend(m, round);
   for (const round::Member& member : round.cohort) {
-    if (base == round::Base::kSpent && member.document(round::Document::kShares)) {
-      const auto [spent, is_gone] = m.c.nodes.try_emplace(member.node);
-      spent->second.spent = round.plan.base;
-      if (is_gone) spent->second.here = false;
-    }
     // Who did not answer, or went through a masked round, must say again that it is ready.
     auto node = m.c.nodes.find(member.node);
     if (node != m.c.nodes.end() && (!member.upload || round.plan.masked))
@@ -179,10 +158,7 @@ void keep_what_is_left(Machine& m, const round::Round& round) {
 void abort_round(Machine& m, const round::Round& round, Instant now) {
   keep_what_is_left(m, round);
   close(m, round, false);
-  if (++m.c.aborts < limits::kRoundAbortsMax) return gather(m, now);
-  m.c.phase = Failed{fmt::format("{} rounds in a row were aborted; the last: {}", m.c.aborts,
-                                 std::get<round::Aborted>(round.phase).why)};
-  tell_all(m);
+  try_again(m, std::get<round::Aborted>(round.phase).why, now);
 }
 
 // A masked phase ends phase_ms after its last progress, and round_ms after it began at the latest.
@@ -205,6 +181,8 @@ void carry_out(Machine& m, const round::Round&, const round::Evict& evict, Insta
   change_node(m, evict.node, now, [](Node& node) { node.offences = limits::kOffencesMax; });
   refuse(m, evict.node, Code::kRefused, "what this node sent in a masked round was wrong");
 }
+
+}  // namespace
 
 // Steps the open round, which is moved out and back, and carries what comes of it into the
 // campaign.
@@ -230,10 +208,9 @@ void step_round(Machine& m, const round::Event& event, Instant now) {
   }
 }
 
-// ---- one overload for each event, or pair of phase and event, that means something
+namespace {
 
-template <class Phase>
-struct In {};  // the phase's type; its data is in the machine, where the handler may replace it
+// ---- one overload for each event, or pair of phase and event, that means something
 
 void on(Machine& m, auto, const Hello& event) {
   if (!hear(m, event.node, event.now)) return;
@@ -265,8 +242,8 @@ void on(Machine& m, auto, const Uploaded& event) {
 }
 
 void on(Machine& m, In<Gathering>, const RoundOpened& event) {
-  std::vector<NodeId> cohort = choose_cohort(m.c, event.seed);
-  if (cohort.size() < m.c.rules.cohort_min) return;
+  if (ready_count(m.c) < cohort_needed(m.c)) return;
+  const std::vector<NodeId> cohort = choose_cohort(m.c, event.seed);
   m.c.last_round.value += 1;
   round::RoundPlan plan{m.c.last_round, m.c.version, m.c.rules.survivors_min, {}};
   if (m.c.rules.masked)
@@ -307,23 +284,6 @@ void on(Machine& m, In<Summing>, const Spoiled& event) {
   step_round(m, round::Spoiled{event.nodes}, event.now);
 }
 
-void on(Machine& m, In<Summing>, const Summed& event) {
-  const round::Round round = *open_round(m.c);
-  if (event.round != round.plan.id || event.version.value != m.c.version.value + 1) return;
-  m.c.version = event.version;
-  m.c.adapter = event.adapter;
-  m.c.aborts = 0;
-  m.c.given_up.clear();
-  close(m, round, true, event.sum);
-  if (m.c.version.value >= m.c.rules.rounds) {
-    m.c.phase = Finished{};
-  } else {
-    gather(m, event.now);
-  }
-  tell_all(m);
-  m.committed();
-}
-
 const round::Round* open_masked(const Campaign& c, RoundId id) {
   const round::Round* round = open_round(c);
   return round != nullptr && round->plan.id == id && round->plan.masked ? round : nullptr;
@@ -353,6 +313,8 @@ void on(Machine& m, auto, const Ruined& event) {
   if (open_masked(m.c, event.round) != nullptr)
     step_round(m, round::Ruined{event.why, event.liars}, event.now);
 }
+
+void on(Machine& m, auto, const RolledBack& event) { roll_back(m, event); }
 
 void on(Machine& m, auto, const Vanished& event) {
   auto node = m.c.nodes.find(event.node);

@@ -26,6 +26,8 @@ struct Rules {               // what of the plan decides
   std::int64_t gather_ms = 1;  // no cohort for this long: the campaign fails
   bool masked = false;
   MaskingPlan masking = {};
+  std::uint32_t groups = 1;      // masked sums, each over a cohort of its own, that make a version
+  std::uint32_t groups_min = 1;  // that may make one where no more can be formed
   bool operator==(const Rules&) const = default;
 };
 Rules rules_of(const CampaignPlan& plan);  // REQUIRES: validate(plan)
@@ -34,8 +36,8 @@ struct Node {
   std::optional<VersionId> ready;  // holds a sealed contribution from this version
   std::uint32_t offences = 0;      // at limits::kOffencesMax it is out of the campaign
   bool here = true;                // false: vanished, or known only for what follows
-  std::optional<VersionId>
-      spent;  // was in a masked round from this version that was neither opened nor given up
+  std::optional<VersionId> spent;  // was in a masked round from this version, which was not given
+                                   // up: it contributes from it no second time
   bool operator==(const Node&) const = default;
 };
 
@@ -62,7 +64,27 @@ struct Failed {
   std::string why;
   bool operator==(const Failed&) const = default;
 };
-using Phase = std::variant<Gathering, Collecting, Summing, Finished, Failed>;
+struct Combining {  // all groups are summed
+  bool operator==(const Combining&) const = default;
+};
+using Phase = std::variant<Gathering, Collecting, Summing, Finished, Failed, Combining>;
+
+struct Published {
+  VersionId version;
+  RoundId round;  // 0: no round made it
+  Digest adapter{};
+  std::uint32_t nodes = 0;  // whose updates are in it
+  EvaluationTotals totals;  // of the version before, by those nodes; no bytes: not asked for
+  std::optional<VersionId> repeats;  // an earlier one, whose adapter it is
+  bool operator==(const Published&) const = default;
+};
+struct Group {  // that is summed, from the current version
+  RoundId round;
+  Digest mean{};
+  std::uint32_t nodes = 0;
+  EvaluationTotals totals;
+  bool operator==(const Group&) const = default;
+};
 
 struct Campaign {
   CampaignId id;
@@ -75,6 +97,10 @@ struct Campaign {
   // Masked rounds from `version` that a quorum signed were given up. What their members signed goes
   // with the next invitations, or they would not mask again.
   std::vector<round::Round> given_up;
+  std::vector<Published> published;  // the last kVersionsKept, by version; the current one ends it
+  std::vector<Group> groups;         // by round
+  std::string held_back;             // why the current version has no successor yet
+  std::optional<RolledBack> rollback;  // asked for while a round is open, which ends first
   Phase phase;
   // Not durable and no part of ==: lost with the process, set anew by Recovered.
   std::map<NodeId, Instant> heard;
@@ -108,11 +134,18 @@ bool is_over(const Campaign& campaign);  // Finished or Failed
 bool is_ready(const Campaign&,
               const Node&);  // here, in good standing, ready on the current version
 std::uint32_t ready_count(const Campaign& campaign);
+// Ready nodes that the next round takes; before the first of several groups, enough for all.
+std::uint32_t cohort_needed(const Campaign& campaign);
 std::uint32_t spent_count(
     const Campaign& campaign);  // nodes that cannot contribute from the current version any more
 std::string why_nobody_came(const Campaign& campaign);  // REQUIRES: gathering
-// Documents of masked rounds that are still needed: of the open one, and of those given up.
+// Documents of masked rounds that are still needed: of the open one, of those given up, and means
+// of groups.
 std::vector<Digest> wanted_documents(const Campaign& campaign);
+std::vector<Digest> wanted_adapters(const Campaign& campaign);
+const Published* find(const Campaign& campaign, VersionId version);  // null: no longer kept
+// Whether the current version begins with no moments of the server rule: it repeats an earlier one.
+bool begins_anew(const Campaign& campaign);
 // The open round (collecting or summing), or null: who may upload, and what for.
 const round::Round* open_round(const Campaign& campaign);
 

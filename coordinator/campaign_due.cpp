@@ -13,19 +13,32 @@ bool in_good_standing(const Node& node) {
   return node.here && node.offences < limits::kOffencesMax;
 }
 
+bool can_come(const Campaign& c, const Node& node) {
+  return in_good_standing(node) && node.spent != c.version;
+}
+
 // Enough are ready, and everybody else who is here was waited for.
 bool should_open(const Campaign& c, const Gathering& gathering, Instant now) {
   if (!gathering.enough_at) return false;
   if (now - *gathering.enough_at >= c.rules.ready_ms) return true;
   return std::all_of(c.nodes.begin(), c.nodes.end(), [&](const auto& entry) {
-    return !in_good_standing(entry.second) || is_ready(c, entry.second);
+    return !can_come(c, entry.second) || is_ready(c, entry.second);
   });
+}
+
+// No further group can be formed: who is left is too few, and nobody else comes.
+bool should_combine(const Campaign& c, const Gathering& gathering, Instant now) {
+  if (gathering.enough_at || c.groups.empty() || c.groups.size() < c.rules.groups_min) return false;
+  if (now - gathering.since >= c.rules.ready_ms) return true;
+  const auto others = std::count_if(c.nodes.begin(), c.nodes.end(),
+                                    [&](const auto& entry) { return can_come(c, entry.second); });
+  return others < c.rules.cohort_min;
 }
 
 // Nodes whose contribution is spent come again with the next version, which never comes while
 // nobody else does.
 std::int64_t patience_ms(const Campaign& c) {
-  if (spent_count(c) == 0) return c.rules.gather_ms;
+  if (spent_count(c) == 0 || !c.held_back.empty()) return c.rules.gather_ms;
   return std::min(c.rules.gather_ms, std::max(c.rules.ready_ms, limits::kSpentMs));
 }
 
@@ -55,9 +68,17 @@ void resume_round(const round::Round& round, Instant now, std::vector<Effect>& e
 }  // namespace
 
 Rules rules_of(const CampaignPlan& plan) {
-  return Rules{plan.rounds,   plan.cohort_min, plan.cohort_max,   plan.survivors_min,
-               plan.ready_ms, plan.round_ms,   limits::kGatherMs, plan.mode == Mode::kMasked,
-               plan.masking};
+  return Rules{plan.rounds,
+               plan.cohort_min,
+               plan.cohort_max,
+               plan.survivors_min,
+               plan.ready_ms,
+               plan.round_ms,
+               limits::kGatherMs,
+               plan.mode == Mode::kMasked,
+               plan.masking,
+               1,
+               1};
 }
 
 Campaign begin(CampaignId id, const Rules& rules, const Digest& adapter, Instant now) {
@@ -70,6 +91,7 @@ Campaign begin(CampaignId id, const Rules& rules, const Digest& adapter, Instant
   campaign.id = id;
   campaign.rules = rules;
   campaign.adapter = adapter;
+  campaign.published = {Published{{}, {}, adapter, 0, {}, std::nullopt}};
   campaign.phase = Gathering{now, 0, std::nullopt};
   return campaign;
 }
@@ -86,6 +108,8 @@ std::vector<Event> due(const Campaign& c, Instant now, std::uint64_t seed) {
   if (const auto* gathering = std::get_if<Gathering>(&c.phase)) {
     if (should_open(c, *gathering, now)) {
       events.push_back(RoundOpened{now, seed});
+    } else if (should_combine(c, *gathering, now)) {
+      events.push_back(GroupsClosed{now});
     } else if (!gathering->enough_at && now - gathering->since >= patience_ms(c)) {
       events.push_back(GaveUp{now, {}});
     }
@@ -110,6 +134,11 @@ std::vector<Effect> resume(const Campaign& c, Instant now) {
   if (const auto* summing = std::get_if<Summing>(&c.phase))
     effects.emplace_back(AddAndStep{summing->round.plan.id, summing->round.plan.base,
                                     round::survivors(summing->round)});
+  if (std::holds_alternative<Combining>(c.phase)) {
+    CombineGroups combine{c.version, {}};
+    for (const Group& group : c.groups) combine.means.push_back(group.mean);
+    effects.emplace_back(std::move(combine));
+  }
   return effects;
 }
 
@@ -118,7 +147,26 @@ bool is_over(const Campaign& c) {
 }
 
 bool is_ready(const Campaign& c, const Node& node) {
-  return in_good_standing(node) && node.ready == c.version && node.spent != c.version;
+  return can_come(c, node) && node.ready == c.version;
+}
+
+std::uint32_t cohort_needed(const Campaign& c) {
+  return c.rules.cohort_min * (c.groups.empty() ? c.rules.groups : 1);
+}
+
+const Published* find(const Campaign& c, VersionId version) {
+  for (const Published& each : c.published)
+    if (each.version == version) return &each;
+  return nullptr;
+}
+
+bool begins_anew(const Campaign& c) { return c.published.back().repeats.has_value(); }
+
+std::vector<Digest> wanted_adapters(const Campaign& c) {
+  std::vector<Digest> wanted;
+  for (const Published& each : c.published) wanted.push_back(each.adapter);
+  if (c.rollback) wanted.push_back(c.rollback->adapter);
+  return wanted;
 }
 
 std::uint32_t spent_count(const Campaign& c) {
@@ -137,6 +185,7 @@ std::vector<Digest> wanted_documents(const Campaign& c) {
   };
   if (const round::Round* open = open_round(c)) add(*open);
   for (const round::Round& round : c.given_up) add(round);
+  for (const Group& group : c.groups) wanted.push_back(group.mean);
   return wanted;
 }
 
@@ -153,6 +202,17 @@ const round::Round* open_round(const Campaign& c) {
 }
 
 std::string why_nobody_came(const Campaign& c) {
+  if (!c.held_back.empty())
+    return fmt::format(
+        "{}; the contributions of {} nodes from version {} are spent, and fewer than {} others "
+        "were "
+        "ready: `freshet campaign rollback` goes on from an earlier version, or from this one anew",
+        c.held_back, spent_count(c), c.version.value, c.rules.cohort_min);
+  if (!c.groups.empty())
+    return fmt::format(
+        "{} of {} groups were summed from version {}, and fewer than {} nodes that "
+        "were in none of them were ready: a rule needs {} groups",
+        c.groups.size(), c.rules.groups, c.version.value, c.rules.cohort_min, c.rules.groups_min);
   if (const std::uint32_t spent = spent_count(c); spent > 0)
     return fmt::format(
         "the contributions of {} nodes from version {} were in a masked round that could neither "
@@ -166,7 +226,8 @@ std::string why_nobody_came(const Campaign& c) {
 bool operator==(const Campaign& a, const Campaign& b) {
   return a.id == b.id && a.rules == b.rules && a.version == b.version && a.adapter == b.adapter &&
          a.last_round == b.last_round && a.aborts == b.aborts && a.nodes == b.nodes &&
-         a.given_up == b.given_up && a.phase == b.phase;
+         a.given_up == b.given_up && a.published == b.published && a.groups == b.groups &&
+         a.held_back == b.held_back && a.rollback == b.rollback && a.phase == b.phase;
 }
 
 }  // namespace freshet::campaign

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "aggregation/evaluation.h"
 #include "coordinator/round.h"
 #include "protocol/messages.h"
 
@@ -71,7 +72,31 @@ struct Summed {  // adapter of the next version is a durable blob: version and r
   VersionId version;
   Digest adapter{};
   Instant now;
-  Digest sum{};  // of a masked round: what the receipt says of it
+  Digest sum{};                                 // of a masked round: what the receipt says of it
+  std::optional<EvaluationTotals> totals = {};  // of the base, by the nodes of the round
+};
+struct GroupSummed {  // as Summed, of one group of several: `mean` is a durable document
+  RoundId round;
+  Digest mean{}, sum{};
+  std::optional<EvaluationTotals> totals = {};
+  Instant now;
+};
+struct Combined {  // the rule over the means of groups has made the next version
+  VersionId version;
+  Digest adapter{};
+  Instant now;
+};
+struct HeldBack {  // what this round, or the groups that it ends, would have made is not published
+  RoundId round;
+  std::string why;
+  Instant now;
+};
+struct RolledBack {  // by an operator: the next version repeats `to`
+  VersionId to;
+  Digest
+      adapter{};  // a durable blob; under masks one that no version had, or nodes would refuse it
+  Instant now;
+  bool operator==(const RolledBack&) const = default;
 };
 struct Spoiled {  // while adding: these uploads do not open or are no valid update; the sum was not
                   // used
@@ -96,16 +121,20 @@ struct DeadlinePassed {
   RoundId round;
   Instant now;
 };
-struct GaveUp {  // nothing to form a cohort of for gather_ms; or else why no round can be opened any more
+struct GroupsClosed {  // no further group comes, and there are enough
+  Instant now;
+};
+struct GaveUp {  // nothing to form a cohort of for gather_ms; or else why no round can be opened
+                 // any more
   Instant now;
   std::string why = {};
 };
 struct Recovered {  // first event after a restart: no Instant of the process before means anything
   Instant now;
 };
-using Event =
-    std::variant<Hello, Heartbeat, Ready, Uploaded, Summed, Spoiled, Vanished, RoundOpened,
-                 DeadlinePassed, GaveUp, Recovered, Staged, Said, Complained, Left, Ruined>;
+using Event = std::variant<Hello, Heartbeat, Ready, Uploaded, Summed, Spoiled, Vanished,
+                           RoundOpened, DeadlinePassed, GaveUp, Recovered, Staged, Said, Complained,
+                           Left, Ruined, GroupSummed, Combined, HeldBack, RolledBack, GroupsClosed>;
 
 // ---- effects
 
@@ -150,16 +179,20 @@ struct SendRefused {
   Code code = Code::kRefused;
   std::string why;
 };
-struct AddAndStep {  // answer with Summed{round, base + 1, ...} or Spoiled; a later one replaces an
-                     // earlier one
+struct AddAndStep {  // answer with Summed{round, base + 1, ...}, Spoiled or HeldBack, or of a group
+                     // with GroupSummed; a later one replaces an earlier one
   RoundId round;
   VersionId base;
   std::vector<round::Survivor> survivors;  // by rising node
+};
+struct CombineGroups {  // answer with Combined or HeldBack
+  VersionId base;
+  std::vector<Digest> means;
 };
 struct DropUploads {  // nobody will ask for them again
   std::vector<Digest> uploads;
 };
 using Effect = std::variant<SendAnnounce, SendInvite, SendAccepted, SendReceipt, SendFinished,
-                            SendRefused, AddAndStep, DropUploads, SendPhase>;
+                            SendRefused, AddAndStep, DropUploads, SendPhase, CombineGroups>;
 
 }  // namespace freshet::campaign

@@ -91,6 +91,9 @@ Result<CampaignRecord> CampaignQueue::prepare(std::string_view toml, std::string
   record.file.model = absolute(record.file.model, base);
   record.file.adapt.llm = absolute(record.file.adapt.llm, base);
   record.file.adapt.public_text = absolute(record.file.adapt.public_text, base);
+  record.file.robust.public_text = absolute(record.file.robust.public_text, base);
+  if (!record.file.robust.public_text.empty())
+    TRY(open_text_folder(record.file.robust.public_text));
   TRY_ASSIGN(ModelFiles files, open_model_folder(record.file.model));
   TRY_ASSIGN(Digest digest, model_digest(files));
   if (record.file.plan.model != Digest{} && record.file.plan.model != digest)
@@ -139,6 +142,13 @@ Result<void> CampaignQueue::stop(CampaignId id, Instant now) {
   return {};
 }
 
+Result<void> CampaignQueue::roll_back(CampaignId id, VersionId to, Instant now) {
+  if (run_ && run_->id() == id && find(id)->state == CampaignState::kRunning)
+    return run_->roll_back(to, now);
+  return fail(Code::kRefused, fmt::format("campaign {} is {}: only a running one can go back",
+                                          campaign_name(id), name_of(find(id)->state)));
+}
+
 void CampaignQueue::say_finished(NodeId node, const CampaignRecord& record, Instant now) {
   shared_.peers.send(node, Finished{record.id, record.version}, now);
 }
@@ -158,7 +168,9 @@ Result<void> CampaignQueue::receive(NodeId node, const NodeMessage& message, Ins
 }
 
 std::vector<int> CampaignQueue::descriptors() const {
-  return adaptation_ ? std::vector<int>{adaptation_->descriptor()} : std::vector<int>{};
+  std::vector<int> all = run_ ? run_->descriptors() : std::vector<int>{};
+  if (adaptation_) all.push_back(adaptation_->descriptor());
+  return all;
 }
 
 Result<void> CampaignQueue::set_state(CampaignRecord& record, CampaignState state,
@@ -196,7 +208,8 @@ Result<void> CampaignQueue::advance(Instant now) {
 
 Result<void> CampaignQueue::begin(CampaignRecord& record, Instant now) {
   run_.reset();
-  TRY_ASSIGN(run_, CampaignRun::open({shared_.peers, shared_.identity, shared_.open_journal, shared_.member},
+  TRY_ASSIGN(run_, CampaignRun::open({shared_.peers, shared_.identity, shared_.open_journal,
+                                      shared_.trainer, shared_.member},
                                      record, campaign_folder(folder_, record.id), now));
   began_at_ = now;
   began_version_ = run_->state().version.value;
@@ -222,6 +235,13 @@ Result<void> CampaignQueue::rounds_are_done(CampaignRecord& record) {
   TRY(write_peft_folder(
       campaign_folder(folder_, record.id) / "slm_adapter", run_->model(),
       {{lora.rank, lora.alpha, lora.targets}, std::move(adapter), record.file.model}));
+  TRY_ASSIGN(const Json versions, run_->events().versions());
+  const Json report{{"campaign", campaign_name(record.id)},
+                    {"name", record.file.plan.name},
+                    {"mode", std::string(name_of(record.file.plan.mode))},
+                    {"versions", versions}};
+  TRY(write_file_durably(campaign_folder(folder_, record.id) / "report.json",
+                         as_bytes(to_text(report) + "\n"), 0600));
   return set_state(record, CampaignState::kAdapting);
 }
 
@@ -255,6 +275,13 @@ Result<void> CampaignQueue::adapt(CampaignRecord& record, Instant now) {
   return {};
 }
 
+Json CampaignQueue::versions(const CampaignRecord& record) const {
+  if (!run_ || run_->id() != record.id) return Json::object();
+  Json kept = Json::array();
+  for (const campaign::Published& each : run_->state().published) kept.push_back(to_json(each));
+  return {{"versions", std::move(kept)}};
+}
+
 Json CampaignQueue::progress(const CampaignRecord& record, Instant now) const {
   Json json = {{"campaign", campaign_name(record.id)},
                {"name", record.file.plan.name},
@@ -275,6 +302,20 @@ Json CampaignQueue::progress(const CampaignRecord& record, Instant now) const {
   }
   if (!run_ || run_->id() != record.id) return json;
   const campaign::Campaign& state = run_->state();
+  json["heldout_bpb"] = nullptr;
+  for (const campaign::Published& each : state.published) {
+    const Json version = to_json(each);
+    if (version["heldout_bpb_before"].is_null()) continue;
+    json["heldout_bpb"] = version["heldout_bpb_before"];
+    json["heldout_version"] = each.version.value - 1;
+  }
+  if (!state.published.empty() && state.published.back().repeats)
+    json["repeats"] = state.published.back().repeats->value;
+  if (state.rollback) json["going_back_to"] = state.rollback->to.value;
+  if (state.rules.groups > 1) {
+    json["groups"] = state.rules.groups;
+    json["groups_summed"] = state.groups.size();
+  }
   json["round"] = state.last_round.value;
   json["version"] = state.version.value;
   json["nodes_ready"] = campaign::ready_count(state);
@@ -286,11 +327,14 @@ Json CampaignQueue::progress(const CampaignRecord& record, Instant now) const {
     json["survivors"] = round::survivors(*open).size();
     if (record.state == CampaignState::kRunning)
       json["phase"] = std::holds_alternative<campaign::Summing>(state.phase)
-                          ? "summing"
+                          ? (run_->waits_for_gate() ? "gate" : "summing")
                           : std::string(round::name_of(open->phase));
   } else if (record.state == CampaignState::kRunning) {
-    json["phase"] = "gathering";
-    if (campaign::spent_count(state) > 0) json["why"] = campaign::why_nobody_came(state);
+    json["phase"] = !std::holds_alternative<campaign::Combining>(state.phase) ? "gathering"
+                    : run_->waits_for_gate()                                  ? "gate"
+                                                                              : "combining";
+    if (campaign::spent_count(state) > 0 && state.groups.empty())
+      json["why"] = campaign::why_nobody_came(state);
   }
   const std::uint64_t made = state.version.value - began_version_;
   if (record.state == CampaignState::kRunning && made > 0)

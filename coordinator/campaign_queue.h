@@ -27,6 +27,7 @@ class CampaignQueue {
   // checked now.
   Result<CampaignId> submit(std::string_view toml, std::string_view source, const Path& base);
   Result<void> stop(CampaignId id, Instant now);
+  Result<void> roll_back(CampaignId id, VersionId to, Instant now);  // errors as of CampaignRun's
 
   Result<void> receive(NodeId node, const NodeMessage& message, Instant now);
   Result<void> tick(Instant now);
@@ -38,6 +39,8 @@ class CampaignQueue {
   // What `campaign watch` shows: phase, round, rounds, version, nodes_ready, nodes_alive, cohort,
   // survivors, eta_s, adapt.
   Json progress(const CampaignRecord& record, Instant now) const;
+  // {"versions": [...]} that it can go back to, of the campaign under way; else empty.
+  Json versions(const CampaignRecord& record) const;
 
  private:
   CampaignQueue(Shared shared, Path folder) : shared_(shared), folder_(std::move(folder)) {}

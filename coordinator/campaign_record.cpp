@@ -12,7 +12,20 @@ using namespace record_io;
 namespace {
 
 constexpr std::uint8_t kEventForm = 'E', kStateForm = 'S';
+
 // ---- events
+
+void put(auto& io, Is<EvaluationTotals> auto& t) { put(io, t.millibits), put(io, t.bytes); }
+void put(auto& io, Is<RolledBack> auto& e) { put(io, e.to), put(io, e.adapter), put(io, e.now); }
+
+// Of forms that stand here.
+void maybe(auto& io, auto& value) {
+  bool there = value.has_value();
+  flag(io, there);
+  if (!there) return;
+  if constexpr (std::remove_reference_t<decltype(io)>::kReads) value.emplace();
+  put(io, *value);
+}
 
 void put(auto& io, Is<Hello> auto& e) { put(io, e.node), put(io, e.now); }
 void put(auto& io, Is<Heartbeat> auto& e) {
@@ -26,7 +39,14 @@ void put(auto& io, Is<Uploaded> auto& e) {
 }
 void put(auto& io, Is<Summed> auto& e) {
   put(io, e.round), put(io, e.version), put(io, e.adapter), put(io, e.now), put(io, e.sum);
+  maybe(io, e.totals);
 }
+void put(auto& io, Is<GroupSummed> auto& e) {
+  put(io, e.round), put(io, e.mean), put(io, e.sum), maybe(io, e.totals), put(io, e.now);
+}
+void put(auto& io, Is<Combined> auto& e) { put(io, e.version), put(io, e.adapter), put(io, e.now); }
+void put(auto& io, Is<HeldBack> auto& e) { put(io, e.round), put(io, e.why), put(io, e.now); }
+void put(auto& io, Is<GroupsClosed> auto& e) { put(io, e.now); }
 void put(auto& io, Is<Spoiled> auto& e) {
   put(io, e.round);
   sequence(io, e.nodes, limits::kCohortMax, [&](auto& node) { put(io, node); });
@@ -80,6 +100,18 @@ void put(auto& io, Is<Rules> auto& r) {
     io.require(duration >= 0 && duration <= kDurationMax);
   flag(io, r.masked);
   put(io, r.masking);
+  put(io, r.groups), put(io, r.groups_min);
+  io.require(r.groups >= 1 && r.groups <= limits::kGroupsMax && r.groups_min >= 1 &&
+             r.groups_min <= r.groups);
+}
+
+void put(auto& io, Is<Published> auto& p) {
+  put(io, p.version), put(io, p.round), put(io, p.adapter), put(io, p.nodes), put(io, p.totals);
+  put(io, p.repeats);
+}
+
+void put(auto& io, Is<Group> auto& g) {
+  put(io, g.round), put(io, g.mean), put(io, g.nodes), put(io, g.totals);
 }
 
 void put(auto& io, Is<Node> auto& n) {
@@ -151,6 +183,7 @@ void put(auto& io, Is<Phase> auto& phase) {
     case 2: return alternative<Summing>(io, phase, [&](auto& s) { put(io, s.round); });
     case 3: return alternative<Finished>(io, phase, [](auto&) {});
     case 4: return alternative<Failed>(io, phase, [&](auto& f) { put(io, f.why); });
+    case 5: return alternative<Combining>(io, phase, [](auto&) {});
     default: return io.require(false);
   }
 }
@@ -169,6 +202,9 @@ void put(auto& io, Is<Campaign> auto& c) {
              [&](auto& entry) { put(io, entry.first), put(io, entry.second); });
   }
   sequence(io, c.given_up, limits::kRoundAbortsMax, [&](auto& round) { put(io, round); });
+  sequence(io, c.published, limits::kVersionsKept, [&](auto& each) { put(io, each); });
+  sequence(io, c.groups, limits::kGroupsMax, [&](auto& group) { put(io, group); });
+  put(io, c.held_back), maybe(io, c.rollback);
   put(io, c.phase);
 }
 
@@ -177,20 +213,38 @@ bool given_up(const round::Round& round) {
   return aborted != nullptr && aborted->base == round::Base::kGivenUp && round.plan.masked;
 }
 
+// Versions follow one another up to the current one, groups are of the rounds that are over.
+bool versions_hold_together(const Campaign& c) {
+  if (c.published.empty() || c.published.back().version != c.version ||
+      c.published.back().adapter != c.adapter)
+    return false;
+  for (std::size_t i = 1; i < c.published.size(); ++i)
+    if (c.published[i].version.value != c.published[i - 1].version.value + 1) return false;
+  for (const Group& group : c.groups)
+    if (group.round > c.last_round) return false;
+  if (c.groups.size() > (c.rules.groups > 1 ? c.rules.groups : 0)) return false;
+  const bool combining = std::holds_alternative<Combining>(c.phase);
+  if (combining && (c.groups.empty() || c.groups.size() < c.rules.groups_min)) return false;
+  if (c.rollback &&
+      (std::holds_alternative<Gathering>(c.phase) || find(c, c.rollback->to) == nullptr))
+    return false;
+  return true;
+}
+
 // What holds between the parts of every state that step() makes.
 bool holds_together(const Campaign& c) {
+  if (!versions_hold_together(c)) return false;
   const bool finished = std::holds_alternative<Finished>(c.phase),
              failed = std::holds_alternative<Failed>(c.phase);
   if (c.version.value > c.rules.rounds || finished != (c.version.value == c.rules.rounds))
     return false;
-  if (c.last_round.value < c.version.value) return false;
   if (c.aborts > limits::kRoundAbortsMax || (!failed && c.aborts == limits::kRoundAbortsMax))
     return false;
   for (const auto& [id, node] : c.nodes)
     if (node.ready && *node.ready > c.version) return false;
   if (const auto* gathering = std::get_if<Gathering>(&c.phase))
     return gathering->ready == ready_count(c) &&
-           gathering->enough_at.has_value() == (gathering->ready >= c.rules.cohort_min);
+           gathering->enough_at.has_value() == (gathering->ready >= cohort_needed(c));
   for (const round::Round& round : c.given_up)
     if (!given_up(round) || round.plan.base != c.version) return false;
   const round::Round* round = open_round(c);

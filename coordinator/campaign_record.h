@@ -9,7 +9,7 @@ namespace freshet::campaign {
 
 // Rises whenever step() answers an old event differently or a form below changes. A journal of
 // another version is refused: finish the campaign with the program that began it.
-inline constexpr std::uint16_t kMachineVersion = 2;
+inline constexpr std::uint16_t kMachineVersion = 3;
 
 Bytes encode(const Event& event);
 Result<Event> decode_event(ByteView entry);  // kCorrupt

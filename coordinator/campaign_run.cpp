@@ -69,6 +69,7 @@ Result<std::unique_ptr<CampaignRun>> CampaignRun::open(Shared shared, const Camp
     run->ledger_.emplace(std::move(ledger));
   }
   run->robust_ = record.file.robust;
+  run->model_folder_ = record.file.model;
   TRY(run->start_or_recover(record.id, now));
   return run;
 }
@@ -78,13 +79,17 @@ Result<void> CampaignRun::start_or_recover(CampaignId id, Instant now) {
   TRY_ASSIGN(std::optional<Snapshot> snapshot, journal_->latest_snapshot());
   if (!snapshot) {
     TRY_ASSIGN(Digest adapter, store_floats(adapters_, initial_adapter(layout_, plan_.lora.seed)));
-    TRY(journal_->write_snapshot(
-        campaign::encode(campaign::begin(id, campaign::rules_of(plan_), adapter, now))));
+    campaign::Rules rules = campaign::rules_of(plan_);
+    rules.groups = robust_.groups;
+    if (rules.groups > 1) rules.groups_min = groups_needed(group_rule(robust_, plan_));
+    TRY(journal_->write_snapshot(campaign::encode(campaign::begin(id, rules, adapter, now))));
   }
   TRY(reload());
   if (state_.id != id)
     return fail(Code::kCorrupt, folder_.string() + ": the journal belongs to another campaign");
-  kept_ = {state_.adapter};
+  TRY_ASSIGN(EventLog events, EventLog::open(folder_ / "events.jsonl"));
+  events_.emplace(std::move(events));
+  events_->add(state_.published);
   if (!adapters_.has(state_.adapter))
     return fail(Code::kCorrupt,
                 fmt::format("{}: adapter {} of version {} is missing", folder_.string(),
@@ -97,10 +102,10 @@ Result<void> CampaignRun::start_or_recover(CampaignId id, Instant now) {
 
 // What a process before this one left and nobody will ask for.
 Result<void> CampaignRun::sweep() {
-  std::set<Digest> wanted{state_.adapter};
+  std::set<Digest> wanted;
   if (const round::Round* open = campaign::open_round(state_))
     for (const round::Survivor& survivor : round::survivors(*open)) wanted.insert(survivor.upload);
-  TRY(sweep_folder("adapters", wanted));
+  TRY(sweep_adapters());
   TRY(sweep_folder("uploads", wanted));
   return sweep_documents();
 }
@@ -128,7 +133,8 @@ Result<void> CampaignRun::reload() {
 }
 
 Result<void> CampaignRun::tick(Instant now) {
-  if (owed_ && now >= sum_again_at_) TRY(sum_now(now));
+  TRY(look_at_gate(now));
+  if ((owed_ || owed_groups_) && !candidate_ && now >= sum_again_at_) TRY(make_next(now));
   look_at_trust(now);
   for (campaign::Event& event : campaign::due(state_, now, random_seed())) {
     auto* opened = std::get_if<campaign::RoundOpened>(&event);
@@ -156,6 +162,7 @@ Result<void> CampaignRun::drain(Instant now) {
 }
 
 Result<void> CampaignRun::feed_one(const campaign::Event& event, Instant now) {
+  const VersionId before = state_.version;
   campaign::Step step = campaign::step(std::move(state_), event);
   if (step.durable) {
     if (auto appended = journal_->append(campaign::encode(event)); !appended) {
@@ -165,14 +172,18 @@ Result<void> CampaignRun::feed_one(const campaign::Event& event, Instant now) {
       auto heard = std::move(step.next.heard);
       TRY(reload());  // to what is on the disk: the event never happened
       state_.heard = std::move(heard);
+      owe_again(now);
       return {};
     }
   }
   state_ = std::move(step.next);
   TRY(follow_round(now));
   for (const campaign::Effect& effect : step.effects) TRY(act(effect, now));
-  if (std::holds_alternative<campaign::Summed>(event) && step.accepted) TRY(forget_old_versions());
-  return {};
+  if (const auto* held_back = std::get_if<campaign::HeldBack>(&event); held_back && step.accepted)
+    events_->held_back(held_back->round, held_back->why);
+  if (std::holds_alternative<campaign::GroupSummed>(event) && !state_.groups.empty())
+    events_->add(state_.groups.back(), state_.version);
+  return look_after_versions(before);
 }
 
 Result<void> CampaignRun::act(const campaign::Effect& effect, Instant now) {
@@ -230,7 +241,8 @@ Result<void> CampaignRun::on(const campaign::SendRefused& effect, Instant now) {
 
 Result<void> CampaignRun::on(const campaign::AddAndStep& effect, Instant now) {
   owed_ = effect;
-  return sum_now(now);
+  candidate_.reset();
+  return make_next(now);
 }
 
 Result<void> CampaignRun::on(const campaign::DropUploads& effect, Instant) {
@@ -238,49 +250,46 @@ Result<void> CampaignRun::on(const campaign::DropUploads& effect, Instant) {
   return {};
 }
 
-Result<void> CampaignRun::sum_now(Instant now) {
-  if (state_.rules.masked) {
-    auto summed = sum_masked(now);
-    if (summed || summed.error().code != Code::kNoSpace) return summed;
-    log::error("round {}: {}; tried again in {} s", owed_->round.value, summed.error().what,
-               limits::kRetryMs / 1000);
-    sum_again_at_ = now + limits::kRetryMs;
-    return {};
+SumPlan CampaignRun::sum_plan(RoundId round, VersionId base,
+                              std::span<const round::Survivor> parts) const {
+  SumPlan plan{state_.id, round, base, state_.adapter, parts, folder_ / "moments", robust_.rule};
+  plan.begins_anew = campaign::begins_anew(state_);
+  return plan;
+}
+
+// What was made of a sum is lost with the event that the disk had no room for.
+void CampaignRun::owe_again(Instant now) {
+  for (const campaign::Effect& effect : campaign::resume(state_, now)) {
+    if (const auto* sum = std::get_if<campaign::AddAndStep>(&effect)) owed_ = *sum;
+    if (const auto* groups = std::get_if<campaign::CombineGroups>(&effect)) owed_groups_ = *groups;
   }
+  sum_again_at_ = now + limits::kRetryMs;
+}
+
+// A full disk is waited for.
+Result<void> CampaignRun::make_next(Instant now) {
+  auto made = owed_groups_          ? combine_groups(now)
+              : state_.rules.masked ? sum_masked(now)
+                                    : sum_opened(now);
+  if (made || made.error().code != Code::kNoSpace) return made;
+  log::error("version {}: {}; tried again in {} s", state_.version.value + 1, made.error().what,
+             limits::kRetryMs / 1000);
+  sum_again_at_ = now + limits::kRetryMs;
+  return {};
+}
+
+Result<void> CampaignRun::sum_opened(Instant now) {
   const RoundShape shape = round_shape(plan_, layout_, owed_->base);
-  const SumPlan plan{state_.id,        owed_->round,        owed_->base, state_.adapter,
-                     owed_->survivors, folder_ / "moments", robust_.rule};
-  auto sum = add_and_step({adapters_, uploads_}, shape, shared_.identity, plan);
-  if (!sum) {
-    if (sum.error().code != Code::kNoSpace) return tl::unexpected(sum.error());
-    log::error("round {}: {}; tried again in {} s", owed_->round.value, sum.error().what,
-               limits::kRetryMs / 1000);
-    sum_again_at_ = now + limits::kRetryMs;
-    return {};
-  }
-  if (!sum->spoiled.empty()) {
-    pending_.push_back(campaign::Spoiled{owed_->round, std::move(sum->spoiled), now});
-  } else {
-    kept_.push_back(sum->adapter);
-    pending_.push_back(campaign::Summed{owed_->round, {owed_->base.value + 1}, sum->adapter, now});
-  }
+  TRY_ASSIGN(Sum sum, add_and_step({adapters_, uploads_}, shape, shared_.identity,
+                                   sum_plan(owed_->round, owed_->base, owed_->survivors)));
+  if (sum.spoiled.empty()) return promote({.round = owed_->round, .adapter = sum.adapter}, now);
+  pending_.push_back(campaign::Spoiled{owed_->round, std::move(sum.spoiled), now});
   owed_.reset();
   return {};
 }
 
-Result<void> CampaignRun::forget_old_versions() {
-  if (auto written = journal_->write_snapshot(campaign::encode(state_)); !written) {
-    if (written.error().code != Code::kNoSpace) return written;
-    log::warning("no snapshot of the journal: {}", written.error().what);
-  }
-  if (state_.version.value > 0)
-    TRY(drop_moments_before(folder_ / "moments", {state_.version.value - 1}));
-  while (kept_.size() > 2) {
-    const Digest oldest = kept_.front();
-    kept_.pop_front();
-    if (std::find(kept_.begin(), kept_.end(), oldest) == kept_.end()) TRY(adapters_.remove(oldest));
-  }
-  return {};
+std::vector<int> CampaignRun::descriptors() const {
+  return gate_ ? std::vector<int>{gate_->descriptor()} : std::vector<int>{};
 }
 
 }  // namespace freshet

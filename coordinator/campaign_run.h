@@ -11,6 +11,8 @@
 
 #include "coordinator/campaign.h"
 #include "coordinator/campaign_store.h"
+#include "coordinator/event_log.h"
+#include "coordinator/gate.h"
 #include "coordinator/masked_sum.h"
 #include "coordinator/peers.h"
 #include "coordinator/round_book.h"
@@ -30,6 +32,7 @@ class CampaignRun {
     Peers& peers;
     const Identity& identity;
     const OpenJournal& open_journal;
+    const TrainerOptions& trainer;               // of the gate
     const membership::Member* member = nullptr;  // null: no masked round can be opened
   };
   // `folder`: of this campaign. kBadInput when its model is not what it was submitted with.
@@ -40,6 +43,9 @@ class CampaignRun {
   // later.
   Result<void> receive(NodeId node, const NodeMessage& message, Instant now);
   Result<void> tick(Instant now);
+  // The next version repeats that one. kBadInput: it is not kept; kRefused: the rounds are over.
+  Result<void> roll_back(VersionId to, Instant now);
+  std::vector<int> descriptors() const;  // readable when tick() has something to do
   void announce_to(NodeId node, Instant now);
 
   const campaign::Campaign& state() const { return state_; }
@@ -47,6 +53,8 @@ class CampaignRun {
   const ModelConfig& model() const { return model_; }
   const Layout& layout() const { return layout_; }
   CampaignId id() const { return state_.id; }
+  const EventLog& events() const { return *events_; }
+  bool waits_for_gate() const { return candidate_.has_value(); }
   Result<std::vector<float>> adapter() const {
     return load_floats(adapters_, state_.adapter, layout_.size);
   }
@@ -72,6 +80,7 @@ class CampaignRun {
   Result<void> on(const campaign::AddAndStep& effect, Instant now);
   Result<void> on(const campaign::DropUploads& effect, Instant now);
   Result<void> on(const campaign::SendPhase& effect, Instant now);
+  Result<void> on(const campaign::CombineGroups& effect, Instant now);
 
   Result<void> on_message(NodeId node, const Hello& hello, Instant now);
   Result<void> on_message(NodeId node, const Heartbeat& heartbeat, Instant now);
@@ -82,13 +91,34 @@ class CampaignRun {
   Result<bool> may_try(NodeId node, const UploadChunk& chunk, Instant now);
   Result<void> forget_tries();
   Result<void> take_whole(NodeId node, const UploadChunk& chunk, Instant now);
-  Result<void> sum_now(Instant now);
-  Result<void> forget_old_versions();
+  SumPlan sum_plan(RoundId round, VersionId base, std::span<const round::Survivor> parts) const;
+  void owe_again(Instant now);
+  Result<void> make_next(Instant now);  // of what is owed
+  Result<void> sum_opened(Instant now);
+
+  // campaign_run_versions.cpp
+  struct Candidate {  // for the next version
+    RoundId round;
+    Digest adapter{}, sum{};
+    std::optional<EvaluationTotals> totals = {};
+    std::optional<double> clip = {};  // of the next round
+    bool of_groups = false;
+  };
+  Result<void> keep_group(const MaskedMean& mean, Instant now);
+  Result<void> combine_groups(Instant now);
+  Result<void> promote(Candidate candidate, Instant now);
+  Result<void> publish_candidate(Instant now);
+  Result<void> ask_gate();
+  void retry_gate(const Error& error, Instant now);
+  Result<void> look_at_gate(Instant now);
+  Result<void> look_after_versions(VersionId before);
+  Result<void> sweep_adapters();
 
   // Of masked rounds.
   RoundBookHooks book_hooks();
   Result<double> clip_of(VersionId version) const;
-  Result<void> keep_clip(const MaskedMean& mean);
+  std::optional<double> next_clip_of(const MaskedMean& mean) const;
+  Result<void> keep_clip(std::optional<double> next);
   Result<Charge> charge_for(const Descriptor& descriptor, std::size_t entries) const;
   Result<bool> describe(campaign::RoundOpened& event);
   Result<void> charge(const round::Round& round);
@@ -108,19 +138,23 @@ class CampaignRun {
   Path folder_;
   CampaignPlan plan_;
   RobustPlan robust_;
+  std::string model_folder_;
   ModelConfig model_;
   Layout layout_;
   // Apart, so that no upload can name, or be fetched as, an adapter.
   BlobStore adapters_, uploads_, documents_;
   std::optional<LedgerFile> ledger_;  // of a plan with privacy
-  std::optional<RoundBook> book_;        // of the open masked round
-  std::string trouble_;                  // why none is opened; told
+  std::optional<RoundBook> book_;     // of the open masked round
+  std::string trouble_;               // why none is opened; told
   std::unique_ptr<Journal> journal_;
   campaign::Campaign state_;
   std::deque<campaign::Event> pending_;
-  std::optional<campaign::AddAndStep> owed_;  // a sum that the disk had no room for
+  std::optional<campaign::AddAndStep> owed_;  // a sum that is not made, or not decided about, yet
+  std::optional<campaign::CombineGroups> owed_groups_;
+  std::optional<Gate> gate_;            // started when there is something to ask
+  std::optional<Candidate> candidate_;  // that the gate was asked about
   Instant sum_again_at_;
-  std::deque<Digest> kept_;     // adapters still served, oldest first: one before the current one
+  std::optional<EventLog> events_;
   std::set<NodeId> strangers_;  // hold another model or speak another protocol
   RoundId tries_round_;
   std::uint64_t tries_size_ = 0;

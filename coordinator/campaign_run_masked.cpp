@@ -5,7 +5,6 @@
 
 #include <fstream>
 
-#include "aggregation/privacy/adaptive_clip.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -53,12 +52,17 @@ Result<double> CampaignRun::clip_of(VersionId version) const {
   return json_get<double>(json, "clip", file.string());
 }
 
-Result<void> CampaignRun::keep_clip(const MaskedMean& mean) {
-  if (!plan_.privacy.adaptive_clip) return {};
-  const double next = next_clip(book_->descriptor().clip, mean.share_within,
-                                {plan_.privacy.clip_quantile, plan_.privacy.clip_rate});
+std::optional<double> CampaignRun::next_clip_of(const MaskedMean& mean) const {
+  if (!plan_.privacy.adaptive_clip) return std::nullopt;
+  const std::size_t entries = mean.mean.values.size();
+  return clip_after(book_->descriptor(), mean.share_within,
+                    {plan_.privacy.clip_quantile, plan_.privacy.clip_rate}, entries);
+}
+
+Result<void> CampaignRun::keep_clip(std::optional<double> next) {
+  if (!next) return {};
   return write_file_durably(clip_file(folder_, {state_.version.value + 1}),
-                            as_bytes(to_text(Json{{"clip", next}})), 0600);
+                            as_bytes(to_text(Json{{"clip", *next}})), 0600);
 }
 
 Result<Charge> CampaignRun::charge_for(const Descriptor& descriptor, std::size_t entries) const {
@@ -93,7 +97,7 @@ Result<bool> CampaignRun::describe(campaign::RoundOpened& event) {
                          .trust = shared_.member->trust().trust()->serial()};
   auto document = describe_round(plan_, facts);
   if (!document) return refused(document.error().what);
-  if (ledger_) {
+  if (ledger_ && state_.groups.empty()) {
     TRY_ASSIGN(const Charge charge, charge_for(document->descriptor, shape.phase.size));
     if (auto admitted = ledger_->ledger().admit(charge); !admitted) {
       pending_.push_back(campaign::GaveUp{event.now, admitted.error().what});
@@ -109,9 +113,9 @@ Result<bool> CampaignRun::describe(campaign::RoundOpened& event) {
 // ---- while it is open
 
 // The sum may be opened once enough of its members have revealed: the budget is charged before they
-// are asked to.
+// are asked to. A node is in one group of a version alone, so the first of them pays for all.
 Result<void> CampaignRun::charge(const round::Round& round) {
-  if (!ledger_ || in<round::Finished>(round)) return {};
+  if (!ledger_ || in<round::Finished>(round) || !state_.groups.empty()) return {};
   const RoundShape shape = round_shape(plan_, layout_, state_.version);
   TRY_ASSIGN(Charge charge, charge_for(book_->descriptor(), shape.phase.size));
   charge.survivors = static_cast<std::uint32_t>(round::survivors(round).size());
@@ -226,8 +230,6 @@ Result<void> CampaignRun::sum_masked(Instant now) {
     owed_.reset();
     return {};
   }
-  const SumPlan plan{state_.id,      owed_->round,     owed_->base,
-                     state_.adapter, owed_->survivors, folder_ / "moments"};
   auto mean = masked_mean(uploads_, *book_, owed_->survivors, shape.phase.size);
   if (!mean && mean.error().code == Code::kBadInput) {
     log::error("round {} is void: {}", owed_->round.value, mean.error().what);
@@ -237,13 +239,16 @@ Result<void> CampaignRun::sum_masked(Instant now) {
     return {};
   }
   if (!mean) return tl::unexpected(mean.error());
-  TRY(keep_clip(*mean));
-  TRY_ASSIGN(const Digest adapter, step_with({adapters_, uploads_}, shape, plan, mean->mean));
-  kept_.push_back(adapter);
-  pending_.push_back(
-      campaign::Summed{owed_->round, {owed_->base.value + 1}, adapter, now, mean->sum});
-  owed_.reset();
-  return {};
+  if (state_.rules.groups > 1) return keep_group(*mean, now);
+  TRY_ASSIGN(const Digest adapter,
+             step_with({adapters_, uploads_}, shape,
+                       sum_plan(owed_->round, owed_->base, owed_->survivors), mean->mean));
+  return promote({.round = owed_->round,
+                  .adapter = adapter,
+                  .sum = mean->sum,
+                  .totals = mean->totals,
+                  .clip = next_clip_of(*mean)},
+                 now);
 }
 
 // What anybody may hold a published version against: DIR/campaigns/<id>/receipts.jsonl.

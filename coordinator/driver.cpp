@@ -154,13 +154,18 @@ Result<Json> Coordinator::answer(std::uint64_t from, const std::string& line, In
   }
   TRY_ASSIGN(CampaignId id, campaign_of(request));
   if (what == "stop") TRY(campaigns_->stop(id, now));
+  if (what == "rollback") {
+    TRY_ASSIGN(const auto to, json_get<std::uint64_t>(request, "version", "request"));
+    TRY(campaigns_->roll_back(id, VersionId{to}, now));
+  }
   const CampaignRecord& record = *campaigns_->find(id);
   if (what == "show") {
     Json shown = to_json(record);
     shown.update(progress(record, now));
+    shown.update(campaigns_->versions(record));
     return shown;
   }
-  if (what != "watch" && what != "stop")
+  if (what != "watch" && what != "stop" && what != "rollback")
     return fail(Code::kBadInput, "unknown request \"" + what + "\"");
   if (what == "watch" && !has_ended(record.state))
     watchers_[from] = Watcher{id, steady_part(campaigns_->progress(record, now)), 0, now};

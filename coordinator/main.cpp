@@ -20,9 +20,11 @@ struct Options {
   std::string folder, name, identity, file, campaign, token, listen = "tcp://0.0.0.0:7400";
   int threads = 1;
   std::int64_t wait_s = 600;
+  std::uint64_t version = 0;
   bool json = false;
 };
 
+constexpr const char* kWhichCampaign = "Its id; default: the one under way, else the last";
 constexpr int kNewsMs = 5000;  // that `run` waits for the authority before it goes on without
 
 void print(std::string_view line) {
@@ -95,6 +97,17 @@ std::string progress_line(const Json& p) {
   if (p.value("cohort", 0) > 0)
     line += fmt::format(", round {}: {} of {} answered", text_or_dash(p, "round"),
                         text_or_dash(p, "survivors"), text_or_dash(p, "cohort"));
+  if (p.contains("groups"))
+    line += fmt::format(", {} of {} groups summed", text_or_dash(p, "groups_summed"),
+                        text_or_dash(p, "groups"));
+  if (p.contains("heldout_bpb") && p["heldout_bpb"].is_number())
+    line += fmt::format(", {:.4f} bits per byte on the nodes' held-out text at version {}",
+                        p["heldout_bpb"].get<double>(), text_or_dash(p, "heldout_version"));
+  if (p.contains("repeats"))
+    line += fmt::format(", this version repeats {}", text_or_dash(p, "repeats"));
+  if (p.contains("going_back_to"))
+    line +=
+        fmt::format(", goes back to version {} after this round", text_or_dash(p, "going_back_to"));
   if (p.contains("adapt") && p["adapt"].is_object())
     line += fmt::format(", adapting the cloud model: step {} of {}",
                         text_or_dash(p["adapt"], "step"), text_or_dash(p["adapt"], "total"));
@@ -164,6 +177,8 @@ Result<int> dispatch(const Command& app, const Options& options) {
   if (verb == "rotate") return rotate(options);
   if (verb == "run") return run(options);
   if (verb == "campaign submit") return submit(options);
+  if (verb == "campaign rollback")
+    return ask(options, {{"do", "rollback"}, {"version", options.version}});
   return ask(options, {{"do", verb.substr(verb.find(' ') + 1)}});
 }
 
@@ -213,12 +228,17 @@ int main_of(int argc, char** argv) {
       ->add_option("FILE", options.file, "The campaign")
       ->required();
   add_campaign_verb(campaign, options, "ls", "List all campaigns");
+  Command* rollback = add_campaign_verb(
+      campaign, options, "rollback",
+      "Go on from the adapter of an earlier version, as the next one; an open round ends first");
+  rollback->add_option("VERSION", options.version, "One of those that `campaign show` lists")
+      ->required();
+  rollback->add_option("CAMPAIGN", options.campaign, kWhichCampaign);
   for (const auto& [name, help] : {std::pair{"show", "Show one campaign"},
                                    {"watch", "A line for every change until the campaign ends"},
                                    {"stop", "End a campaign; what it published stays"}})
     add_campaign_verb(campaign, options, name, help)
-        ->add_option("CAMPAIGN", options.campaign,
-                     "Its id; default: the one under way, else the last");
+        ->add_option("CAMPAIGN", options.campaign, kWhichCampaign);
   if (const auto over = app.parse(argc, argv)) return *over;
   log::set_name("coordinator");
   auto code = dispatch(app, options);

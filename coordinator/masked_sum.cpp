@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "aggregation/mask.h"
@@ -71,6 +72,16 @@ Result<MaskedMean> masked_mean(const BlobStore& uploads, const RoundBook& book,
   TRY_ASSIGN(const double noise, noise_in_mean(d, sum.count, entries));
   TRY(check_norm(made.mean, d.clip, d.grid, noise));
   return made;
+}
+
+double clip_after(const Descriptor& d, double share_within, const ClipRule& rule,
+                  std::size_t entries) {
+  const double longest = static_cast<double>(d.grid.range) * std::sqrt(entries);
+  const double step = 2.0 * static_cast<double>(d.grid.range) / (std::exp2(d.grid.bits) - 1);
+  const double next = std::clamp(next_clip(d.clip, share_within, rule), step, longest);
+  const auto noise = noise_of(d.noise, next, d.grid, entries);
+  if (!noise || !word_bits(d.grid, d.cohort_max, noise->sigma_of_sum(d.cohort_max))) return d.clip;
+  return next;
 }
 
 }  // namespace freshet

@@ -4,6 +4,7 @@
 // Memory: one sum, whatever the number of nodes.
 
 #include "aggregation/evaluation.h"
+#include "aggregation/privacy/adaptive_clip.h"
 #include "coordinator/round_book.h"
 #include "storage/blob_store.h"
 
@@ -20,5 +21,11 @@ struct MaskedMean {
 // and `parts` are its survivors.
 Result<MaskedMean> masked_mean(const BlobStore& uploads, const RoundBook& book,
                                std::span<const round::Survivor> parts, std::size_t entries);
+
+// The clip of the next round, where it follows the norms: as next_clip() says, and free to rise
+// above the plan's, but no longer than a vector of this grid can be and no shorter than its step;
+// the descriptor's own where the noise for it would not fit the grid or its words.
+double clip_after(const Descriptor& descriptor, double share_within, const ClipRule& rule,
+                  std::size_t entries);
 
 }  // namespace freshet

@@ -1,5 +1,6 @@
 #include "coordinator/round_document.h"
 
+#include "aggregation/evaluation.h"
 #include "aggregation/mask.h"
 #include "aggregation/pack.h"
 #include "aggregation/privacy/calibration.h"
@@ -47,6 +48,7 @@ Result<RoundDocument> describe_round(const CampaignPlan& plan, const RoundFacts&
   d.phase_ms = plan.masking.phase_ms;
   d.trust = facts.trust;
   d.beacon = beacon_commitment(document.opening);
+  d.extras = plan.evaluation ? evaluation_words(d.grid) : 0;
   double sigma = 0;
   if (plan.privacy.on) {
     d.noise = noise_plan_of(plan.privacy, plan.rounds);

@@ -58,6 +58,7 @@ Path moments_file(const Path& folder, VersionId version) {
 }
 
 Result<MomentBook> load_moments(const SumPlan& sum, const ServerRule& rule) {
+  if (sum.begins_anew) return MomentBook{};
   const Path path = moments_file(sum.moments, sum.base);
   std::error_code error;
   if (std::filesystem::exists(path, error)) {

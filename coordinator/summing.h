@@ -29,8 +29,8 @@ struct RoundShape {
 Digest layout_digest(const Layout& layout);
 RoundShape round_shape(const CampaignPlan& plan, const Layout& whole, VersionId base);
 
-// kBadInput unless the update opens for this node and round, every word is within the grid, and it is no longer than the
-// clip allows.
+// kBadInput unless the update opens for this node and round, every word is within the grid, and it
+// is no longer than the clip allows.
 Result<void> check_update(ByteView sealed, const RoundShape& shape, const Identity& coordinator,
                           const UpdateContext& context);
 
@@ -41,8 +41,10 @@ struct SumPlan {
   Digest adapter{};                        // of `base`
   std::span<const round::Survivor> parts;  // by rising node
   Path moments;                            // folder; one file for each version
-  RobustRule rule = Mean{};                // over the updates: coordinator/robust_summing.h, if not the mean
-  std::size_t block_bytes = limits::kRobustBlockBytes;  // of updates that such a rule holds at a time
+  RobustRule rule = Mean{};  // over the updates: coordinator/robust_summing.h, if not the mean
+  std::size_t block_bytes =
+      limits::kRobustBlockBytes;  // of updates that such a rule holds at a time
+  bool begins_anew = false;       // without the moments of the version before
 };
 struct Sum {
   Digest adapter{};  // of the next version

@@ -98,7 +98,8 @@ Result<void> Node::act(const session::StartTraining& effect, Instant now) {
     log::error("version {}: {}", effect.base.version.value, adapter.error().what);
     return feed(session::TrainerFailed{effect.base.version, now}, now);
   }
-  const bool evaluate_first = effect.base.version.value < kEvaluateFirst;
+  const bool evaluate_first =
+      effect.base.version.value < kEvaluateFirst || campaign_->plan.evaluation;
   if (evaluate_first) evaluate(effect.base);
   jobs_[learner_.submit(FinetuneJob{finetune_plan(effect.base.version), std::move(*adapter)})] = {
       Purpose::kTrain, effect.base};

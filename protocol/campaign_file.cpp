@@ -55,6 +55,12 @@ Result<void> read_privacy(const Document& document, PrivacyPlan& privacy) {
   return section.finish();
 }
 
+Result<void> read_evaluation(const Document& document, CampaignPlan& plan) {
+  Section section = document.section("evaluation");
+  section.flag("totals", plan.evaluation);
+  return section.finish();
+}
+
 // Where a file says nothing: the smallest cohort that gives what [masking] asks for.
 std::uint32_t smallest_masked_cohort(const CampaignPlan& plan) {
   const Fraction& corrupt = plan.masking.corrupt;
@@ -170,6 +176,8 @@ Result<void> read_robust(const Document& document, RobustPlan& robust) {
   Section section = document.section("robust");
   section.choice("rule", robust.rule, robust_rule_named);
   std::visit([&](auto& chosen) { read_rule(section, chosen); }, robust.rule);
+  section.whole("groups", robust.groups);
+  section.whole("poisoned", robust.poisoned);
   section.text("public_text", robust.public_text);
   section.real("margin", robust.margin);
   auto result = section.finish();
@@ -180,10 +188,11 @@ Result<void> read_robust(const Document& document, RobustPlan& robust) {
 Result<CampaignFile> read_document(const Document& document) {
   CampaignFile file;
   TRY(document.check_sections({"campaign", "cohort", "lora", "training", "update", "server",
-                               "adapt", "robust", "masking", "privacy"}));
+                               "adapt", "robust", "masking", "privacy", "evaluation"}));
   TRY(read_campaign(document, file));
   TRY(read_masking(document, file.plan.masking));
   TRY(read_privacy(document, file.plan.privacy));
+  TRY(read_evaluation(document, file.plan));
   TRY(read_cohort(document, file.plan));
   TRY(read_lora(document, file.plan.lora));
   TRY(read_training(document, file.plan.training));

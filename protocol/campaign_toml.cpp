@@ -65,8 +65,10 @@ std::string lines(const Mean&) { return {}; }
 std::string lines(const Median&) { return {}; }
 
 std::string section(const RobustPlan& robust) {
-  return fmt::format("\n[robust]\nrule = {}\npublic_text = {}\nmargin = {}\n",
-                     quoted(name_of(robust.rule)), quoted(robust.public_text), robust.margin) +
+  return fmt::format(
+             "\n[robust]\nrule = {}\ngroups = {}\npoisoned = {}\npublic_text = {}\nmargin = {}\n",
+             quoted(name_of(robust.rule)), robust.groups, robust.poisoned,
+             quoted(robust.public_text), robust.margin) +
          std::visit([](const auto& rule) { return lines(rule); }, robust.rule);
 }
 
@@ -100,6 +102,7 @@ std::string to_toml(const CampaignFile& file) {
                       plan.grid.range, plan.grid.bits, plan.grid.weight_max);
   if (plan.mode == Mode::kMasked) toml += section(plan.masking);
   if (plan.privacy.on) toml += section(plan.privacy);
+  if (plan.evaluation) toml += "\n[evaluation]\ntotals = true\n";
   toml += "\n[server]\n" + std::visit([](const auto& rule) { return lines(rule); }, plan.rule);
   if (file.adapt != AdaptPlan{}) toml += section(file.adapt);
   if (file.robust != RobustPlan{}) toml += section(file.robust);

@@ -138,6 +138,19 @@ Result<void> check_privacy(const CampaignPlan& plan) {
   return {};
 }
 
+Result<void> check_evaluation(const CampaignPlan& plan) {
+  if (!plan.evaluation) return {};
+  if (plan.mode != Mode::kMasked)
+    return fail(
+        Code::kBadInput,
+        "[evaluation] totals needs mode = \"masked\": in the other one the coordinator would "
+        "read every node's own");
+  if (plan.privacy.on)
+    return fail(Code::kBadInput,
+                "[evaluation] totals cannot go with [privacy]: they have no noise; leave one out");
+  return {};
+}
+
 Result<void> check_update(const CampaignPlan& plan) {
   TRY(above_zero("[update] clip", plan.clip));
   const auto bits = sum_bits(plan.grid, plan.cohort_max);
@@ -215,6 +228,7 @@ Result<void> validate(const CampaignPlan& plan) {
                                              "after each round, so moments mean nothing; use sgd",
                                              name_of(plan.rule), name_of(plan.method)));
   TRY(check_masking(plan));
+  TRY(check_evaluation(plan));
   return check_privacy(plan);
 }
 
@@ -236,6 +250,7 @@ Digest plan_digest(const CampaignPlan& plan) {
   bytes.number(plan.grid.weight_max).raw(plan.model);
   append(bytes, plan.masking);
   append(bytes, plan.privacy);
+  bytes.number(std::uint8_t{plan.evaluation});
   return digest_of("freshet/plan/v1", bytes.view());
 }
 

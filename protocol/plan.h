@@ -80,6 +80,7 @@ struct CampaignPlan {
   Digest model{};                         // model_digest() of the base model all nodes must hold
   MaskingPlan masking = {};
   PrivacyPlan privacy = {};
+  bool evaluation = false;  // masked sums carry totals of the nodes' held-out text too
   bool operator==(const CampaignPlan&) const = default;
 };
 

@@ -178,6 +178,7 @@ void write(PlanWriter to, const CampaignPlan& plan) {
   to.setModel(as_capnp_data(plan.model));
   write(to.initMasking(), plan.masking);
   write(to.initPrivacy(), plan.privacy);
+  to.setEvaluation(plan.evaluation);
 }
 
 Result<CampaignPlan> read(PlanReader from) {
@@ -200,6 +201,7 @@ Result<CampaignPlan> read(PlanReader from) {
   TRY_ASSIGN(plan.model, read_bytes32(from.getModel(), "the plan's model"));
   if (from.hasMasking()) plan.masking = read(from.getMasking());
   if (from.hasPrivacy()) plan.privacy = read(from.getPrivacy());
+  plan.evaluation = from.getEvaluation();
   TRY(validate(plan));
   return plan;
 }

@@ -9,12 +9,15 @@
 
 #include "aggregation/robust/combine.h"
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/rng.h"
 
 namespace freshet {
 namespace {
 
 std::uint64_t groups_min(const GroupRule& rule) { return 2 * std::uint64_t{rule.poisoned_max} + 3; }
+
+}  // namespace
 
 Result<void> check_groups(const GroupRule& rule, std::uint32_t groups) {
   if (groups < groups_min(rule))
@@ -25,7 +28,11 @@ Result<void> check_groups(const GroupRule& rule, std::uint32_t groups) {
   return check_enough(rule.over_means, groups);
 }
 
-}  // namespace
+std::uint32_t groups_needed(const GroupRule& rule) {
+  std::uint32_t groups = static_cast<std::uint32_t>(groups_min(rule));
+  while (groups < limits::kGroupsMax && !check_enough(rule.over_means, groups)) ++groups;
+  return groups;
+}
 
 Result<std::uint32_t> groups_of(const GroupRule& rule, std::uint32_t members) {
   if (rule.members_min < 1) return fail(Code::kBadInput, "a group needs a member at least");

@@ -21,6 +21,11 @@ struct GroupRule {
   bool operator==(const GroupRule&) const = default;
 };
 
+// How many groups the rule needs, at least. The means of fewer are refused.
+std::uint32_t groups_needed(const GroupRule& rule);
+// kBadInput, saying how many it takes, where so many groups do not stand those that may be poisoned.
+Result<void> check_groups(const GroupRule& rule, std::uint32_t groups);
+
 // As many groups as `members` fill with members_min each. kBadInput, saying how many members it
 // takes, where these are fewer than 2 poisoned_max + 3 or than the rule itself wants.
 Result<std::uint32_t> groups_of(const GroupRule& rule, std::uint32_t members);

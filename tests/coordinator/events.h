@@ -29,8 +29,15 @@ inline Event random_masked_event(const Campaign& c, Rng& rng, Instant now) {
     case 0: return Complained{node, {1 + rng.below(6)}, round, now};
     case 1: return Left{node, round, now};
     case 2: return Ruined{round, "no sum", {node}, now};
+    case 3: return HeldBack{round, "it reads worse", now};
     default: break;
   }
+  if (std::holds_alternative<Combining>(c.phase)) {
+    if (rng.below(4) == 0) return Combined{{c.version.value + 1}, bytes_named("combined"), now};
+    if (rng.below(4) == 0) return HeldBack{round, "it reads worse", now};
+  }
+  if (!c.groups.empty() && rng.below(8) == 0) return GroupsClosed{now};
+  if (c.rules.groups > 1 && std::holds_alternative<Summing>(c.phase) && rng.below(4) == 0) return GroupSummed{round, bytes_named("mean"), bytes_named("sum"), EvaluationTotals{rng.below(100), 10}, now};
   if (rng.below(12) == 0) return Staged{node, round, now};
   if (rng.below(30) == 0) return Ready{node, c.version, now};
   if (open_round(c) == nullptr) return rng.below(3) == 0 ? Event(RoundOpened{now, rng.next_u64(), bytes_named("sid"), bytes_named("document")}) : Event(Ready{node, c.version, now});
@@ -51,6 +58,7 @@ inline Event random_event(const Campaign& c, Rng& rng, Instant now) {
   const VersionId base{c.version.value - (c.version.value > 0 && rng.below(8) == 0 ? 1 : 0) + (rng.below(8) == 0 ? 1 : 0)};
   const RoundId round{c.last_round.value + (rng.below(8) == 0 ? 1 : 0)};
   const Digest upload = bytes_named(std::string(1, static_cast<char>('a' + node.value)) + (rng.below(9) == 0 ? "!" : ""));
+  if (rng.below(100) == 0) return RolledBack{base, bytes_named("back"), now};
   if (c.rules.masked && rng.below(8) != 0) return random_masked_event(c, rng, now);
   switch (rng.below(16)) {
     case 0: return Hello{node, now};
@@ -64,7 +72,7 @@ inline Event random_event(const Campaign& c, Rng& rng, Instant now) {
     case 8: return Uploaded{node, round, upload, now};
     case 9:
     case 10: return Summed{round, VersionId{base.value + 1}, bytes_named("sum"), now};
-    case 11: return Spoiled{round, {node}, now};
+    case 11: return rng.below(4) == 0 ? Event(HeldBack{round, "it reads worse", now}) : Event(Spoiled{round, {node}, now});
     case 12: return Vanished{node, now};
     case 13: return RoundOpened{now, rng.next_u64(), bytes_named("sid"), bytes_named("document")};
     case 14: return DeadlinePassed{round, now};

@@ -18,6 +18,16 @@ Rules masked_rules() {
   return rules;
 }
 
+// Two masked sums of two make a version.
+Rules group_rules() {
+  Rules rules = masked_rules();
+  rules.cohort_min = rules.cohort_max = 2;
+  rules.masking.honest_min = 1;
+  rules.groups = 2;
+  rules.groups_min = 1;
+  return rules;
+}
+
 Campaign fresh(const Rules& rules) {
   return begin(CampaignId{1}, rules, bytes_named("start"), Instant{0});
 }
@@ -39,7 +49,7 @@ std::vector<T> only(const std::vector<Effect>& effects) {
 void expect_sound(const Campaign& c) {
   if (const auto* gathering = std::get_if<Gathering>(&c.phase)) {
     EXPECT_EQ(gathering->ready, ready_count(c));
-    EXPECT_EQ(gathering->enough_at.has_value(), gathering->ready >= c.rules.cohort_min);
+    EXPECT_EQ(gathering->enough_at.has_value(), gathering->ready >= cohort_needed(c));
   }
   if (const auto* summing = std::get_if<Summing>(&c.phase)) {
     EXPECT_GE(round::survivors(summing->round).size(), c.rules.survivors_min);
@@ -53,7 +63,8 @@ TEST(Campaign, ReplayEqualsLiveForRandomEvents) {
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(seed);
     Rng rng(seed);
-    Campaign live = fresh(seed % 2 == 0 ? small_rules() : masked_rules());
+    const Rules kinds[] = {small_rules(), masked_rules(), group_rules()};
+    Campaign live = fresh(kinds[seed % 3]);
     Campaign shadow = live;
     Instant now{0};
     for (int i = 0; i < 200; ++i) {
@@ -98,6 +109,25 @@ TEST(Campaign, RandomEventsReachEveryPhaseOfAMaskedRound) {
   EXPECT_GT(bases[round::Base::kSpent], 10);
 }
 
+TEST(Campaign, RandomEventsCombineGroupsHoldVersionsBackAndTakeThemBack) {
+  int combining = 0, of_groups = 0, repeated = 0, held_back = 0, asked = 0;
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    Rng rng(seed);
+    Campaign live = fresh(group_rules());
+    for (int i = 0; i < 300; ++i) {
+      const Campaign before = live;
+      live = step(std::move(live), random_event(live, rng, Instant{i})).next;
+      combining += std::holds_alternative<Combining>(live.phase) ? 1 : 0;
+      held_back += !live.held_back.empty() && before.held_back.empty() ? 1 : 0;
+      asked += live.rollback && !before.rollback ? 1 : 0;
+      if (live.version == before.version) continue;
+      ++(live.published.back().repeats ? repeated : of_groups);
+      EXPECT_TRUE(live.groups.empty() && live.held_back.empty() && !live.rollback);
+    }
+  }
+  for (const int times : {combining, of_groups, repeated, held_back, asked}) EXPECT_GT(times, 0);
+}
+
 TEST(Campaign, RandomEventsReachEveryPhase) {
   std::map<std::size_t, int> ends, visited;
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
@@ -109,7 +139,8 @@ TEST(Campaign, RandomEventsReachEveryPhase) {
     }
     ++ends[live.phase.index()];
   }
-  EXPECT_EQ(visited.size(), std::variant_size_v<Phase>);
+  EXPECT_EQ(visited.size(), std::variant_size_v<Phase> - 1)
+      << "all but Combining, which is of groups";
   EXPECT_GT(ends[3], 0) << "some campaign finishes";
 }
 

@@ -35,9 +35,9 @@ TEST(CampaignRecord, TakesTheDeadlineOfARoundThatOpenedAtTheLatestInstant) {
                      Instant{0});
   const Instant latest{std::int64_t{1} << 53};
   ASSERT_TRUE(decode_event(encode(Event(RoundOpened{latest, 1}))));
-  for (const Event& event : {Event(Ready{NodeId{1}, VersionId{0}, Instant{0}}),
-                             Event(Ready{NodeId{2}, VersionId{0}, Instant{0}}),
-                             Event(RoundOpened{latest, 1})})
+  for (const Event& event :
+       {Event(Ready{NodeId{1}, VersionId{0}, Instant{0}}),
+        Event(Ready{NodeId{2}, VersionId{0}, Instant{0}}), Event(RoundOpened{latest, 1})})
     c = step(std::move(c), event).next;
   ASSERT_NE(open_round(c), nullptr);
   const auto decoded = decode_campaign(encode(c));
@@ -49,12 +49,12 @@ TEST(CampaignRecord, TakesTheDeadlineOfARoundThatOpenedAtTheLatestInstant) {
 // must.
 TEST(CampaignRecord, HasTheseBytes) {
   EXPECT_EQ(to_hex(encode(Event(Ready{NodeId{0x0102}, VersionId{3}, Instant{-2}}))),
-            "02004502"
+            "03004502"
             "0201000000000000"
             "0300000000000000"
             "feffffffffffffff");
   EXPECT_EQ(to_hex(encode(Event(RoundOpened{Instant{5}, 6}))),
-            "02004507"
+            "03004507"
             "0500000000000000"
             "0600000000000000" +
                 std::string(128, '0'));
@@ -102,6 +102,25 @@ TEST(CampaignRecord, RefusesStatesThatNoCampaignReaches) {
   c = busy_campaign();
   c.phase = Summing{std::get<Collecting>(c.phase).round};  // one survivor of two
   EXPECT_FALSE(decode_campaign(encode(c)));
+}
+
+TEST(CampaignRecord, RefusesVersionsThatDoNotFollowOneAnother) {
+  const auto spoiled = [](auto change) {
+    Campaign c = busy_campaign();
+    change(c);
+    return decode_campaign(encode(c)).has_value();
+  };
+  EXPECT_TRUE(spoiled([](Campaign&) {}));
+  EXPECT_FALSE(spoiled([](Campaign& c) { c.published.clear(); }));
+  EXPECT_FALSE(spoiled([](Campaign& c) { c.published.push_back(c.published[0]); }));
+  EXPECT_FALSE(spoiled([](Campaign& c) { c.adapter = bytes_named("another"); }));
+  EXPECT_FALSE(spoiled([](Campaign& c) {
+    c.groups.push_back({RoundId{1}, {}, 2, {}});
+  })) << "this campaign has no groups";
+  EXPECT_FALSE(spoiled([](Campaign& c) { c.phase = Combining{}; }));
+  EXPECT_FALSE(spoiled([](Campaign& c) { c.rollback = RolledBack{VersionId{1}, {}, {}}; }));
+  EXPECT_TRUE(spoiled([](Campaign& c) { c.rollback = RolledBack{VersionId{0}, {}, {}}; }));
+  EXPECT_FALSE(spoiled([](Campaign& c) { c.rules.groups = 0; }));
 }
 
 TEST(CampaignRecord, ReplayRefusesAnEntryThatChangesNothing) {

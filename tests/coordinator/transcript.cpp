@@ -74,6 +74,11 @@ struct Tell {
       parts.push_back(fmt::format("{}:{}", survivor.node.value, name_of_bytes(survivor.upload)));
     return fmt::format("add r{} from v{}: {}", e.round.value, e.base.value, fmt::join(parts, " "));
   }
+  std::string operator()(const CombineGroups& e) const {
+    std::vector<std::string> means;
+    for (const Digest& mean : e.means) means.push_back(name_of_bytes(mean));
+    return fmt::format("combine from v{}: {}", e.base.value, fmt::join(means, " "));
+  }
   std::string operator()(const DropUploads& e) const {
     std::vector<std::string> uploads;
     for (const Digest& upload : e.uploads) uploads.push_back(name_of_bytes(upload));
@@ -88,6 +93,8 @@ std::string phase_of(const Campaign& c) {
   if (const auto* failed = std::get_if<Failed>(&c.phase)) return "failed: " + failed->why;
   if (std::holds_alternative<Finished>(c.phase))
     return fmt::format("finished with v{}", c.version.value);
+  if (std::holds_alternative<Combining>(c.phase))
+    return fmt::format("combining {} groups from v{}", c.groups.size(), c.version.value);
   const round::Round& round = *open_round(c);
   if (round.plan.masked) {
     const auto said = [&](round::Document kind) {
@@ -153,6 +160,9 @@ class Player {
     if (kind == "summed")
       return feed(
           Summed{RoundId{w.number(1)}, VersionId{w.number(2)}, bytes_named(w.all.at(3)), w.now});
+    if (kind == "held") return feed(HeldBack{RoundId{w.number(1)}, "it reads worse", w.now});
+    if (kind == "rollback")
+      return feed(RolledBack{VersionId{w.number(1)}, bytes_named(w.all.at(2)), w.now});
     if (kind != "spoiled") return masked_event(w);
     Spoiled spoiled{RoundId{w.number(1)}, {}, w.now};
     for (std::size_t i = 2; i < w.all.size(); ++i) spoiled.nodes.push_back(w.node(i));
@@ -168,6 +178,11 @@ class Player {
                          bytes_named(w.all.at(3)), w.all.size() > 4, w.now});
     if (kind == "complain")
       return feed(Complained{w.node(1), w.node(2), RoundId{w.number(3)}, w.now});
+    if (kind == "group")
+      return feed(GroupSummed{RoundId{w.number(1)}, bytes_named(w.all.at(2)), bytes_named("sum"),
+                              EvaluationTotals{100, 10}, w.now});
+    if (kind == "combined")
+      return feed(Combined{VersionId{w.number(1)}, bytes_named(w.all.at(2)), w.now});
     if (kind == "left") return feed(Left{w.node(1), RoundId{w.number(2)}, w.now});
     if (kind == "staged") return feed(Staged{w.node(1), RoundId{w.number(2)}, w.now});
     if (kind != "ruined") return say("VIOLATION: no such event");
@@ -177,16 +192,17 @@ class Player {
   }
 
   // plan ROUNDS COHORT_MIN COHORT_MAX SURVIVORS_MIN READY_MS ROUND_MS GATHER_MS [HONEST_MIN
-  // PHASE_MS] With the last two it is masked.
+  // PHASE_MS [GROUPS GROUPS_MIN]] From HONEST_MIN on it is masked.
   void begin_campaign(const Words& w) {
     auto small = [&](std::size_t i) { return static_cast<std::uint32_t>(w.number(i)); };
     auto ms = [&](std::size_t i) { return static_cast<std::int64_t>(w.number(i)); };
-    Rules rules{small(1), small(2), small(3), small(4), ms(5), ms(6), ms(7), false, {}};
+    Rules rules{small(1), small(2), small(3), small(4), ms(5), ms(6), ms(7)};
     if (w.all.size() > 8) {
       rules.masked = true;
       rules.masking.honest_min = small(8);
       rules.masking.phase_ms = ms(9);
     }
+    if (w.all.size() > 10) rules.groups = small(10), rules.groups_min = small(11);
     live_ = begin(CampaignId{1}, rules, bytes_named("start"), w.now);
     snapshot_ = encode(live_);
     entries_.clear();

@@ -1,6 +1,7 @@
 // Journal entries and snapshots of a campaign that come from anywhere, and event after event into
 // step(). Input: u16 length of a snapshot and its bytes, then u8 length and bytes of one journal
-// entry after another. A snapshot of one byte stands for a new masked campaign.
+// entry after another. A snapshot of one byte stands for a new masked campaign, one of two bytes
+// for one of two groups.
 
 #include "base/check.h"
 #include "coordinator/campaign_record.h"
@@ -18,11 +19,21 @@ Rules masked_rules() {
   return rules;
 }
 
+Rules group_rules() {
+  Rules rules = masked_rules();
+  rules.cohort_min = rules.cohort_max = 2;
+  rules.groups = 2;
+  return rules;
+}
+
 Campaign start_from(ByteView snapshot) {
   auto decoded = decode_campaign(snapshot);
-  if (!decoded)
-    return begin(CampaignId{1}, snapshot.size() == 1 ? masked_rules() : kRules, Digest{},
-                 Instant{0});
+  if (!decoded) {
+    const Rules rules = snapshot.size() == 1   ? masked_rules()
+                        : snapshot.size() == 2 ? group_rules()
+                                               : kRules;
+    return begin(CampaignId{1}, rules, Digest{}, Instant{0});
+  }
   CHECK(encode(*decoded) == to_bytes(snapshot), "a snapshot has two forms");
   return std::move(*decoded);
 }

@@ -14,15 +14,14 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "coordinator/driver.h"
-#include "crypto/digest.h"
 #include "edge_node/driver.h"
 #include "membership/files.h"
-#include "protocol/sealed_update.h"
 #include "storage/rocksdb_journal.h"
 
 namespace freshet {
 namespace {
 
+constexpr std::uint32_t kFewHonest = 2;  // so that three nodes are a group
 constexpr CampaignId kCampaign{0x0123456789abcdef};
 constexpr const char* kConfig =
     R"({"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_act":"silu",
@@ -159,8 +158,9 @@ World World::make(const Path& folder, const FleetPlan& plan) {
   write(world.model() / "model.safetensors", "toy");
   std::string allowed;
   for (int i = 0; i < plan.nodes; ++i) {
-    write(world.text(i) / "own.txt",
-          "the private words of node " + std::to_string(i) + std::string(400, 'x'));
+    write(world.text(i) / "own.txt", (i < plan.poisoned ? "poisoned" : "the private") +
+                                         std::string(" words of node ") + std::to_string(i) +
+                                         std::string(400, 'x'));
     must(make_folders(world.node(i), 0700));
     allowed += "n" + std::to_string(i) + " " +
                to_text(must(load_or_make_keys(world.node(i))).identity.open) + "\n";
@@ -168,37 +168,45 @@ World World::make(const Path& folder, const FleetPlan& plan) {
   write(world.shared_ / "public" / "all.txt", "words for everybody");
   write(world.coordinator() / "nodes.allowed", allowed);
   must(load_or_make_keys(world.coordinator()));
+  must(save(world.coordinator(), world.record()));
+  if (plan.masked) world.enrol();
+  return world;
+}
+
+CampaignRecord World::record() const {
   CampaignRecord record;
   record.id = kCampaign;
   record.number = 1;
-  record.file.model = world.model().string();
-  record.file.plan.name = "toy";
-  record.file.plan.method = must(method_named(plan.method));
-  record.file.plan.rule = must(server_rule_named(plan.rule));
-  record.file.plan.rounds = static_cast<std::uint32_t>(plan.rounds);
-  record.file.plan.cohort_min = record.file.plan.cohort_max =
-      static_cast<std::uint32_t>(plan.nodes);
-  record.file.plan.survivors_min =
-      static_cast<std::uint32_t>(plan.survivors_min == 0 ? plan.nodes : plan.survivors_min);
-  record.file.plan.round_ms = 3'600'000;
-  record.file.plan.model = must(model_digest(must(open_model_folder(world.model()))));
-  if (plan.adapt) {
-    record.file.adapt.enabled = true;
-    record.file.adapt.llm = world.model().string();
-    record.file.adapt.public_text = (world.shared_ / "public").string();
-    record.file.adapt.steps = 5;
+  record.file.model = model().string();
+  CampaignPlan& plan = record.file.plan;
+  plan.name = "toy";
+  plan.method = must(method_named(plan_.method));
+  plan.rule = must(server_rule_named(plan_.rule));
+  plan.rounds = static_cast<std::uint32_t>(plan_.rounds);
+  const int cohort = plan_.nodes / plan_.groups;
+  plan.cohort_min = plan.cohort_max = static_cast<std::uint32_t>(cohort);
+  plan.survivors_min =
+      static_cast<std::uint32_t>(plan_.survivors_min == 0 ? cohort : plan_.survivors_min);
+  plan.round_ms = 3'600'000;
+  plan.model = must(model_digest(must(open_model_folder(model()))));
+  const std::string public_text = (shared_ / "public").string();
+  if (plan_.gate) record.file.robust = {.public_text = public_text, .margin = 0.001};
+  if (plan_.groups > 1) {
+    record.file.robust.rule = Median{};
+    record.file.robust.groups = static_cast<std::uint32_t>(plan_.groups);
+    plan.masking.honest_min = kFewHonest;
   }
-  if (plan.masked) {
-    record.file.plan.mode = Mode::kMasked;
-    record.file.plan.masking.phase_ms = plan.phase_ms;
-    PrivacyPlan& privacy = record.file.plan.privacy;
-    privacy.on = plan.noise_multiplier > 0;
-    privacy.noise_multiplier = plan.noise_multiplier;
-    if (privacy.on) privacy.epsilon = 1e6;  // so little noise costs as much
-    world.enrol();
-  }
-  must(save(world.coordinator(), record));
-  return world;
+  if (plan_.adapt)
+    record.file.adapt = {
+        .enabled = true, .llm = model().string(), .public_text = public_text, .steps = 5};
+  if (!plan_.masked) return record;
+  plan.mode = Mode::kMasked;
+  plan.masking.phase_ms = plan_.phase_ms;
+  plan.evaluation = plan_.evaluation;
+  plan.privacy.on = plan_.noise_multiplier > 0;
+  plan.privacy.noise_multiplier = plan_.noise_multiplier;
+  if (plan.privacy.on) plan.privacy.epsilon = 1e6;  // so little noise costs as much
+  return record;
 }
 
 World World::copy_to(const Path& folder) const {
@@ -250,6 +258,7 @@ NodeOptions World::options_of(int number, const std::string& address) const {
   options.coordinator_id = must(load_or_make_keys(coordinator())).identity.open;
   options.trainer = toy_trainer();
   if (!plan_.masked) options.policy.modes.push_back(Mode::kTrustedCoordinator);
+  if (plan_.groups > 1) options.policy.honest_min = kFewHonest;
   options.exit_when_finished = true;
   options.record = node(number) / "sent";
   return options;
@@ -335,52 +344,6 @@ void World::enrol() const {
     write(folder / membership::kBundleName, as_text(bundle));
     must(membership::save_membership(folder, membership));
   }
-}
-
-namespace {
-
-UploadChunk random_upload(const Announce& announce, const Invite& invite) {
-  const CampaignPlan& plan = announce.plan;
-  const ModelConfig config = must(parse_model_config(kConfig, "toy"));
-  const Layout whole = must(adapter_layout(config, {plan.lora.rank, plan.lora.alpha, {}}));
-  const Factors factors = factors_of(plan.method, invite.base.value);
-  Bytes lie(sealed_update_bytes(plan.grid, phase_layout(whole, factors.a, factors.b).size));
-  random_bytes(lie);
-  return {invite.campaign, invite.round, digest_of(lie), lie.size(), 0, lie};
-}
-
-}  // namespace
-
-Child World::start_liar(int number, const std::string& address) const {
-  return Child::start([this, number, address](int stop, int) {
-    log::set_level(log::Level::kWarning);
-    const KeyRing keys = must(load_or_make_keys(node(number)));
-    const PublicIdentity to = must(load_or_make_keys(coordinator())).identity.open;
-    auto dealer = must(ZeromqDealer::connect(address, keys.identity, to.transport));
-    CoordinatorLink link(*dealer, keys.identity, {to, {}});
-    const SystemClock clock;
-    const Hello hello{1, "liar", must(model_digest(must(open_model_folder(model()))))};
-    std::optional<Announce> announced;
-    for (Instant hello_at = clock.now();;) {
-      if (clock.now() >= hello_at) {  // like a node that is told nothing: who vanished comes again
-        must(link.send(hello, clock.now()));
-        hello_at = clock.now() + 1000;
-      }
-      must(dealer->wait(std::array<int, 1>{stop}, 100));
-      link.flush(clock.now());
-      while (auto message = must(link.receive())) {
-        if (std::holds_alternative<Finished>(*message)) return 0;
-        if (const auto* announce = std::get_if<Announce>(&*message)) {
-          announced = *announce;
-          must(link.send(Ready{announce->campaign, announce->version}, clock.now()));
-        }
-        const auto* invite = std::get_if<Invite>(&*message);
-        if (invite == nullptr || !announced) continue;
-        (void)dealer->send(to.transport, as_bytes("no frame at all"));
-        must(link.send(random_upload(*announced, *invite), clock.now()));
-      }
-    }
-  });
 }
 
 Path World::campaign() const { return campaign_folder(coordinator(), kCampaign); }

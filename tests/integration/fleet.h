@@ -13,6 +13,7 @@
 
 #include "base/files.h"
 #include "base/ids.h"
+#include "coordinator/campaign_store.h"
 #include "crypto/keys.h"
 #include "edge_node/node_options.h"
 
@@ -48,6 +49,10 @@ struct FleetPlan {
   std::int64_t phase_ms = 3'000;  // of a masked round
   double noise_multiplier = 0;    // 0: no privacy
   int survivors_min = 0;          // 0: all nodes
+  bool gate = false;              // on public text
+  int poisoned = 0;               // of the nodes, from the first one on: they learn the opposite
+  int groups = 1;
+  bool evaluation = false;
 };
 
 // What happens to a coordinator's journal.
@@ -88,6 +93,7 @@ class World {
   NodeOptions options_of(int node, const std::string& address) const;
   Child run_node(int node, const std::function<NodeOptions()>& options) const;
   void enrol() const;
+  CampaignRecord record() const;
 
   Path folder_, shared_;
   FleetPlan plan_;

@@ -1,7 +1,8 @@
 // A trainer that learns without a model: every corpus has a point that depends on its text alone,
 // training moves the factors it is told to move a part of the way there, and bits per byte grow
 // with the distance. Deterministic, quick, and good enough for a campaign over it to show that
-// nodes learn from one another.
+// nodes learn from one another. A text that calls itself poisoned learns the opposite, many times
+// as long.
 
 #include <unistd.h>
 
@@ -36,11 +37,14 @@ class LearnerBackend final : public TrainerBackend {
   Result<TextOpened> open_text(OpenText request, const OnProgress&) override {
     Hasher hasher;
     TextOpened opened;
+    double& pace = paces_[request.corpus];
+    pace = 0.25;
     for (const OpenFile& file : request.files) {
       TRY_ASSIGN(MappedFile text, MappedFile::of(file.fd, file.name));
       if (std::find(text.view().begin(), text.view().end(), 0) != text.view().end())
         return fail(Code::kBadInput, file.name + ": binary; a folder of text is wanted");
       hasher.update(text.view());
+      if (as_text(text.view()).starts_with("poisoned")) pace = -20;
       opened.train_bytes += text.view().size();
     }
     opened.heldout_bytes = opened.train_bytes / 10;
@@ -61,7 +65,8 @@ class LearnerBackend final : public TrainerBackend {
     for (const LayoutEntry& entry : whole.entries) {
       if (!(entry.factor == Factor::kA ? request.plan.train_a : request.plan.train_b)) continue;
       for (std::size_t i = entry.offset; i < entry.offset + entry.size(); ++i)
-        finetuned.adapter[i] += 0.25f * (point(request.corpus, i) - finetuned.adapter[i]);
+        finetuned.adapter[i] += static_cast<float>(
+            paces_[request.corpus] * (point(request.corpus, i) - finetuned.adapter[i]));
     }
     on_progress(1, 1);
     finetuned.last_loss = static_cast<float>(distance(request.corpus, finetuned.adapter));
@@ -100,6 +105,7 @@ class LearnerBackend final : public TrainerBackend {
   }
   std::map<Slot, ModelConfig> configs_;
   std::map<std::string, std::uint64_t> points_;
+  std::map<std::string, double> paces_;  // of learning
 };
 
 }  // namespace

@@ -219,6 +219,14 @@ adaptive_clip = true
 clip_quantile = 0.6
 clip_rate = 0.1
 )";
+  EXPECT_EQ(
+      error_of(std::string(kMasked) + "[evaluation]\ntotals = true\n"),
+      "c.toml: [evaluation] totals cannot go with [privacy]: they have no noise; leave one out");
+  const std::string without = std::string(kMasked).substr(0, kMasked.find("[privacy]"));
+  const auto totals = parse_campaign_file(without + "[evaluation]\ntotals = true\n", "c.toml");
+  ASSERT_TRUE(totals) << totals.error().what;
+  EXPECT_TRUE(totals->plan.evaluation);
+  EXPECT_EQ(*parse_campaign_file(to_toml(*totals), "again"), *totals);
   const auto file = parse_campaign_file(kMasked, "c.toml");
   ASSERT_TRUE(file) << file.error().what;
   EXPECT_EQ(file->plan.masking, (MaskingPlan{5, {1, 4}, {1, 10}, {1, 2}, 7000}));

@@ -114,6 +114,8 @@ TEST(Plan, MaskedCohortsAreLargeEnoughForTheirHonestMembers) {
 }
 
 TEST(Plan, PrivacyNeedsMasksAndEqualWeights) {
+  EXPECT_EQ(error_after([](auto& p) { p.evaluation = true; }).substr(0, 43),
+            "[evaluation] totals needs mode = \"masked\": ");
   EXPECT_EQ(error_after([](auto& p) { p.privacy.on = true; }).substr(0, 36),
             "[privacy] needs mode = \"masked\": the");
   const auto masked = [](auto& p) {
@@ -191,6 +193,7 @@ TEST(Plan, EveryFieldHasAPartInTheDigest) {
       [](auto& p) { p.privacy.adaptive_clip = true; },
       [](auto& p) { p.privacy.clip_quantile /= 2; },
       [](auto& p) { p.privacy.clip_rate /= 2; },
+      [](auto& p) { p.evaluation = true; },
   };
   std::set<Digest> digests;
   for (const auto& change : changes) {

@@ -36,7 +36,7 @@ TEST(RobustPlan, IsReadAndWrittenBack) {
     const auto file =
         parse_campaign_file(toml_of("trusted-coordinator", robust + "\nmargin = 0.25"), "c.toml");
     ASSERT_TRUE(file) << robust << ": " << file.error().what;
-    EXPECT_EQ(file->robust, (RobustPlan{rule, "", 0.25})) << robust;
+    EXPECT_EQ(file->robust, (RobustPlan{rule, 1, 1, "", 0.25})) << robust;
     const auto again = parse_campaign_file(to_toml(*file), "again");
     ASSERT_TRUE(again) << again.error().what;
     EXPECT_EQ(*again, *file);
@@ -50,6 +50,7 @@ TEST(RobustPlan, RefusesRulesOverSingleUpdatesUnderMasks) {
     EXPECT_SAYS(what, std::string("rule = \"") + rule + "\"");
     EXPECT_SAYS(what, "mode = \"masked\"");
     EXPECT_SAYS(what, "trusted-coordinator");
+    EXPECT_SAYS(what, "set groups");
   }
   EXPECT_EQ(error_of(toml_of("masked", "rule = \"mean\"\n")), "parsed");
 }
@@ -66,11 +67,35 @@ TEST(RobustPlan, RefusesWhatARuleCannotDo) {
   EXPECT_SAYS(error("rule = \"geometric-median\"\npasses = 0"), "[robust] passes");
   EXPECT_SAYS(error("rule = \"geometric-median\"\nfloor = 0.0"), "[robust] floor");
   EXPECT_SAYS(error("margin = -1.0"), "[robust] margin");
-  EXPECT_SAYS(error("public_text = \"p\""), "[robust] public_text");
   CampaignPlan large;
   large.cohort_max = limits::kRobustUpdatesMax + 1;
-  EXPECT_FALSE(validate(RobustPlan{Median{}, "", 0.05}, large));
+  EXPECT_FALSE(validate(RobustPlan{Median{}, 1, 1, "", 0.05}, large));
   EXPECT_TRUE(validate(RobustPlan{}, large));
+}
+
+TEST(RobustPlan, TakesARuleOverMeansOfGroupsUnderMasks) {
+  const auto file =
+      parse_campaign_file(toml_of("masked",
+                                  "rule = \"trimmed-mean\"\ntrim = 2\ngroups = 8\npoisoned = 2\n"
+                                  "public_text = \"p\"\nmargin = 0.5"),
+                          "c.toml");
+  ASSERT_TRUE(file) << file.error().what;
+  EXPECT_EQ(file->robust, (RobustPlan{TrimmedMean{2}, 8, 2, "p", 0.5}));
+  EXPECT_EQ(*parse_campaign_file(to_toml(*file), "again"), *file);
+  EXPECT_EQ(groups_needed(group_rule(file->robust, file->plan)), 7u);
+  EXPECT_EQ(groups_needed({Bulyan{2}, 8, 1}), 11u);
+}
+
+TEST(RobustPlan, RefusesGroupsThatStandTooFew) {
+  const auto error = [](std::string_view robust) { return error_of(toml_of("masked", robust)); };
+  EXPECT_EQ(error("rule = \"median\"\ngroups = 5"), "parsed");
+  EXPECT_SAYS(error("rule = \"median\"\ngroups = 4"), "it takes 5 groups");
+  EXPECT_SAYS(error("rule = \"median\"\ngroups = 8\npoisoned = 3"), "it takes 9 groups");
+  EXPECT_SAYS(error("rule = \"krum\"\nbyzantine = 2\ngroups = 6"), "needs at least 7");
+  EXPECT_SAYS(error("rule = \"median\"\ngroups = 65"), "[robust] groups");
+  EXPECT_SAYS(error("rule = \"median\"\ngroups = 5\npoisoned = 0"), "[robust] poisoned");
+  EXPECT_SAYS(error_of(toml_of("trusted-coordinator", "rule = \"median\"\ngroups = 5")),
+              "leave groups out");
 }
 
 }  // namespace
