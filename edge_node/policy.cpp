@@ -76,6 +76,8 @@ Verdict other_than_planned(const Descriptor& descriptor, const CampaignPlan& pla
       descriptor.dropped == masking.dropped && descriptor.newcomers == masking.newcomers &&
       descriptor.survivors_min == plan.survivors_min && descriptor.phase_ms == masking.phase_ms;
   if (!same) return not_ours("the round protects its members otherwise than its plan");
+  if (descriptor.extras != (plan.evaluation ? evaluation_words(plan.grid) : 0))
+    return not_ours("the round asks for other words beside the update than its plan");
   if (plan.privacy.on != descriptor.noise.on())
     return not_ours(plan.privacy.on ? "its plan has noise, the round has none"
                                     : "the round has noise, its plan has none");
@@ -152,6 +154,7 @@ Verdict refusal_of(const NodePolicy& policy, const CampaignPlan& plan) {
   asked.honest_min = plan.masking.honest_min;
   asked.corrupt = plan.masking.corrupt;
   asked.noise.multiplier = plan.privacy.on ? 1 : 0;
+  asked.extras = plan.evaluation ? evaluation_words(asked.grid) : 0;
   return too_little(policy, asked);
 }
 

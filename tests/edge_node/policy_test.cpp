@@ -80,8 +80,8 @@ TEST(Policy, RefusesByTheNodesOwnWord) {
       {"does not allow method", [](Round& r) { r.policy.methods = {Method::kFfa}; }},
       {"does not list model", [](Round& r) { r.policy.models = {Digest{9}}; }},
       {"does not list layout", [](Round& r) { r.policy.layouts = {Digest{9}}; }},
-      {"evaluation totals", [](Round& r) { r.policy.evaluation = false, r.descriptor.extras = 6; }},
-      {"2 words beside the update, this node knows 6", [](Round& r) { r.descriptor.extras = 2; }},
+      {"evaluation totals",
+       [](Round& r) { r.policy.evaluation = false, r.plan.evaluation = true; }},
       {"does not allow mode", [](Round& r) { r.policy.modes = {Mode::kTrustedCoordinator}; }},
       {"words of 19 bits, where the sum of 16 nodes takes 20",
        [](Round& r) { r.descriptor.word_bits = 19; }},
@@ -115,6 +115,12 @@ TEST(Policy, RefusesARoundOfAnythingButWhatItLoaded) {
       {"another grid", [](Round& r) { r.descriptor.grid.weight_max = 2; }},
       {"clips at 5", [](Round& r) { r.descriptor.clip = 5; }},
       {"takes 17 nodes", [](Round& r) { r.descriptor.cohort_max = 17; }},
+      {"other words beside the update", [](Round& r) { r.descriptor.extras = 6; }},
+      {"other words beside the update",
+       [](Round& r) {
+         r.plan.evaluation = true;
+         r.descriptor.plan = plan_digest(r.plan);
+       }},
       {"otherwise than its plan", [](Round& r) { r.descriptor.honest_min = 5; }},
       {"otherwise than its plan",
        [](Round& r) {

@@ -138,6 +138,8 @@ CampaignPlan random_plan(Rng& rng) {
                       .epsilon = rng.uniform() * 10 + 0.1,
                       .honest_min = 1,
                       .adaptive_clip = rng.below(2) == 0};
+    else
+      plan.evaluation = rng.below(2) == 0;
   }
   return plan;
 }
