@@ -64,11 +64,15 @@ def plot(rows):
     names = ["no noise" if row["epsilon"] is None else f"{row['epsilon_budget']:g}" for row in rows]
     at = [(left + (wide - left - 30) * i / max(1, len(rows) - 1),
            high - low - (high - low - 30) * max(-0.1, row["share_of_gain"])) for i, row in enumerate(rows)]
-    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" font-family="sans-serif" font-size="13">']
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" font-family="sans-serif" font-size="13">',
+             f'<rect width="{wide}" height="{high}" fill="#fff"/>']
     for share in (0, 0.25, 0.5, 0.75, 1):
         y = high - low - (high - low - 30) * share
         lines.append(f'<line x1="{left}" x2="{wide - 30}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>'
                      f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{share:.0%}</text>')
+    goal = high - low - (high - low - 30) * 0.5
+    lines.append(f'<line x1="{left}" x2="{wide - 30}" y1="{goal:.1f}" y2="{goal:.1f}" stroke="#c62828" stroke-dasharray="5 4"/>'
+                 f'<text x="{wide - 34}" y="{goal - 6:.1f}" text-anchor="end" fill="#c62828">goal at epsilon 8</text>')
     lines.append('<polyline fill="none" stroke="#1565c0" stroke-width="2" points="' + " ".join(f"{x:.1f},{y:.1f}" for x, y in at) + '"/>')
     for (x, y), name, row in zip(at, names, rows):
         lines.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#1565c0"/><text x="{x:.1f}" y="{high - low + 18}" '
