@@ -90,8 +90,7 @@ TEST(Generate, IsMovedByWhatTuningChangedInASmallModel) {
   moved.insert(moved.end(), {"--proxy-base", model, "--proxy-tuned", adapter});
   still.insert(still.end(),
                {"--proxy-base", model, "--proxy-tuned", adapter, "--proxy-weight", "0"});
-  foreign.insert(foreign.end(),
-                 {"--proxy-base", "tests/trainer/golden/gpt2", "--proxy-tuned", adapter});
+  foreign.insert(foreign.end(), {"--proxy-base", "models/edge-slm", "--proxy-tuned", adapter});
   const Ran plain = generate(both), of_adapter = generate(tuned), of_proxy = generate(moved),
             of_none = generate(still);
   ASSERT_EQ(of_proxy.code, 0) << of_proxy.errors;
