@@ -7,6 +7,7 @@
 #include "aggregation/privacy/calibration.h"
 #include "base/rng.h"
 #include "tests/trainer/golden_model.h"
+#include "trainer/threads.h"
 #include "trainer/training/examples.h"
 #include "trainer/training/private_gradient.h"
 #include "trainer/training/train.h"
@@ -210,12 +211,15 @@ class PrivateTrainingOf : public testing::Test {
                  .seed = 3};
     plan.dp = {.multiplier = 0.5, .clip = 1};
     hooks.dp_key = &key;
+    set_threads(1);  // passes of one short example: threads would only wait for each other
   }
+  ~PrivateTrainingOf() override { set_threads(threads); }
   Result<Trained> run(TrainState start = {}) const {
     if (start.adapter.empty()) start.adapter = initial_adapter(layout, 5);
     return train(model.transformer, plan, layout, std::move(start), text, hooks);
   }
 
+  const int threads = thread_count();
   golden::Model model;
   Layout layout;
   Secret key;
