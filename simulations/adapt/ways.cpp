@@ -230,6 +230,7 @@ struct Ways::Bench : AdaptBench {
     TRY_ASSIGN(const Worn* model, tuned());
     TRY(charge_federation(outcome));
     TRY_ASSIGN(const Prompts* prompts, written());
+    outcome.bytes_up += beginnings_bytes();
     const Lesson of_written = taught_by_slm(*prompts, model->lora(), true);
     TRY_ASSIGN(const Lesson of_public, public_lesson(model->lora()));
     const int few = std::max(1, for_lessons() / 3);
