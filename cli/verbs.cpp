@@ -31,8 +31,8 @@ constexpr Verb kVerbs[] = {
     {"privacy", "payload", "freshet-node", "payload"},
     {"simulate", "learning", "freshet-trainer", "simulate-learning"},
     {"simulate", "protocol", "freshet-sim", ""},
-    {"doctor", "", "freshet-doctor", ""},
     {"evaluate", "adapt", "freshet-trainer", "evaluate-adapt"},
+    {"doctor", "", "freshet-doctor", ""},
     {"completion", "", "freshet-manual", "completion"},
     {"manual", "", "freshet-manual", "manual"},
 };

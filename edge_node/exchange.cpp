@@ -358,8 +358,12 @@ Step begin(Terms terms, Instant now) {
 }
 
 Exchange ended_by_restart(Terms terms, Choice choice, Instant now) {
-  return {std::move(terms), Over{Ending::kFailed, "the node was restarted", choice, true}, now, now,
-          now, 0};
+  return {std::move(terms),
+          Over{Ending::kFailed, "the node was restarted", choice, true},
+          now,
+          now,
+          now,
+          0};
 }
 
 Step step(Exchange state, const Event& event) {

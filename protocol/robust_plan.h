@@ -16,7 +16,7 @@ struct RobustPlan {
   std::uint32_t poisoned = 1;  // nodes that it shall stand, where there are groups
   std::string public_text;     // folder; a version that reads its held-out part worse is not
                                // published. Empty: no gate
-  double margin = 0.05;     // bits per byte that it may be worse
+  double margin = 0.05;        // bits per byte that it may be worse
   bool operator==(const RobustPlan&) const = default;
 };
 

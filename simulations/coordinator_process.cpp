@@ -50,7 +50,8 @@ void CoordinatorProcess::on(std::size_t from, const Fetch& message) {
   auto version = versions_.find(message.blob);
   if (version == versions_.end() || message.offset > version->second.adapter.size()) return;
   const Bytes& bytes = version->second.adapter;
-  const std::size_t end = std::min<std::size_t>(bytes.size(), message.offset + stage_.world.chunk_bytes);
+  const std::size_t end =
+      std::min<std::size_t>(bytes.size(), message.offset + stage_.world.chunk_bytes);
   Bytes data(bytes.begin() + static_cast<std::ptrdiff_t>(message.offset),
              bytes.begin() + static_cast<std::ptrdiff_t>(end));
   stage_.network.send_to_node(from,

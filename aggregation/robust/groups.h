@@ -23,7 +23,8 @@ struct GroupRule {
 
 // How many groups the rule needs, at least. The means of fewer are refused.
 std::uint32_t groups_needed(const GroupRule& rule);
-// kBadInput, saying how many it takes, where so many groups do not stand those that may be poisoned.
+// kBadInput, saying how many it takes, where so many groups do not stand those that may be
+// poisoned.
 Result<void> check_groups(const GroupRule& rule, std::uint32_t groups);
 
 // As many groups as `members` fill with members_min each. kBadInput, saying how many members it

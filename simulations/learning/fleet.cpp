@@ -128,7 +128,8 @@ class Fleet {
   Result<void> upload(const campaign::SendInvite& invite) {
     const std::size_t node = invite.node.value - 1;
     if (plan_.summing != Summing::kSealed) {  // not before all are known: mean_in_memory()
-      const Digest upload = digest_of(as_bytes(std::span<const float>(contributions_[node].values)));
+      const Digest upload =
+          digest_of(as_bytes(std::span<const float>(contributions_[node].values)));
       take(campaign::Uploaded{invite.node, invite.round, upload, now_});
       return {};
     }
@@ -168,14 +169,15 @@ class Fleet {
     const std::uint64_t round = sum.round.value;
     TRY_ASSIGN(const QuantizedSum unmasked,
                masked_sum(std::move(words), plan_.campaign.grid,
-                          digest_of("freshet/fleet-round/v1", as_bytes(std::span<const std::uint64_t>(&round, 1)))));
+                          digest_of("freshet/fleet-round/v1",
+                                    as_bytes(std::span<const std::uint64_t>(&round, 1)))));
     return dequantize_mean(unmasked, plan_.campaign.grid);
   }
 
   Result<Sum> summed(const campaign::AddAndStep& sum) {
     const RoundShape shape = round_shape(plan_.campaign, layout_, sum.base);
-    const SumPlan plan{kFleetCampaign,  sum.round, sum.base, state_.adapter, sum.survivors,
-                       moments_, plan_.robust.rule};
+    const SumPlan plan{kFleetCampaign, sum.round, sum.base,         state_.adapter,
+                       sum.survivors,  moments_,  plan_.robust.rule};
     if (plan_.summing == Summing::kSealed)
       return add_and_step({adapters_, uploads_}, shape, coordinator_, plan);
     TRY_ASSIGN(const MeanUpdate mean, mean_in_memory(sum));
@@ -287,8 +289,9 @@ Result<FleetResult> run_fleet(LanguageModel& model, const std::vector<FleetNode>
   TRY(validate(plan.campaign));
   TRY(validate(plan.robust, plan.campaign));
   if (plan.summing != Summing::kSealed && !std::holds_alternative<Mean>(plan.robust.rule))
-    return fail(Code::kBadInput, "a robust rule needs to see single updates; a mean is all that "
-                                 "masks leave");
+    return fail(Code::kBadInput,
+                "a robust rule needs to see single updates; a mean is all that "
+                "masks leave");
   if (poisoned_of(plan.poison, nodes.size()) * 2 >= nodes.size())
     return fail(Code::kBadInput, "half of the nodes or more are poisoned: no rule stands that");
   TRY_ASSIGN(Layout layout,

@@ -80,7 +80,8 @@ class PrivateFleet {
 
   Result<Shape> shape_of(std::uint64_t version) const {
     const Factors factors = factors_of(plan_.campaign.method, version);
-    Shape shape{phase_layout(layout_, factors.a, factors.b, factors.core), plan_.campaign.grid, {}, 0};
+    Shape shape{
+        phase_layout(layout_, factors.a, factors.b, factors.core), plan_.campaign.grid, {}, 0};
     shape.grid.range = default_range(clip_);
     double sigma = 0;
     const auto most = static_cast<std::uint32_t>(nodes_.size());

@@ -27,9 +27,15 @@ TEST(Verbs, GoToTheProgramThatDoesThem) {
       {{"demo", "--quick"}, "freshet-demo", {"--quick"}},
       {{"model", "eval", "m"}, "freshet-trainer", {"model", "eval", "m"}},
       {{"model", "pretrain", "m"}, "freshet-torch", {"model", "pretrain", "m"}},
-      {{"model", "finetune", "m", "--device", "cuda"}, "freshet-torch", {"model", "finetune", "m", "--device", "cuda"}},
-      {{"model", "finetune", "m", "--device=cuda"}, "freshet-torch", {"model", "finetune", "m", "--device=cuda"}},
-      {{"model", "finetune", "m", "--device", "cpu"}, "freshet-trainer", {"model", "finetune", "m", "--device", "cpu"}},
+      {{"model", "finetune", "m", "--device", "cuda"},
+       "freshet-torch",
+       {"model", "finetune", "m", "--device", "cuda"}},
+      {{"model", "finetune", "m", "--device=cuda"},
+       "freshet-torch",
+       {"model", "finetune", "m", "--device=cuda"}},
+      {{"model", "finetune", "m", "--device", "cpu"},
+       "freshet-trainer",
+       {"model", "finetune", "m", "--device", "cpu"}},
       {{"simulate", "protocol", "--seed", "1"}, "freshet-sim", {"--seed", "1"}},
       {{"simulate", "learning", "--help"}, "freshet-trainer", {"simulate-learning", "--help"}},
       {{"privacy", "ledger", "f", "--json"}, "freshet-privacy", {"ledger", "f", "--json"}},
@@ -56,7 +62,8 @@ TEST(Verbs, MistypedOnesNameTheNearest) {
   EXPECT_EQ(std::get<Misuse>(typed({"xyzzy"})).text.find("most similar"), std::string::npos);
   EXPECT_NE(std::get<Misuse>(typed({"--quick"})).text.find("unknown option --quick"),
             std::string::npos);
-  EXPECT_NE(std::get<Misuse>(typed({"privacy", "leger"})).text.find("    ledger\n"), std::string::npos);
+  EXPECT_NE(std::get<Misuse>(typed({"privacy", "leger"})).text.find("    ledger\n"),
+            std::string::npos);
   EXPECT_NE(std::get<Misuse>(typed({"privacy"})).text.find("budget"), std::string::npos);
   EXPECT_TRUE(std::holds_alternative<Misuse>(typed({"simulate"})));
   EXPECT_TRUE(std::holds_alternative<Misuse>(typed({})));

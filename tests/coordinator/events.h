@@ -11,7 +11,8 @@ namespace freshet::campaign {
 
 inline Digest bytes_named(std::string_view name) {
   Digest digest{};
-  for (std::size_t i = 0; i < name.size() && i < digest.size(); ++i) digest[i] = static_cast<std::uint8_t>(name[i]);
+  for (std::size_t i = 0; i < name.size() && i < digest.size(); ++i)
+    digest[i] = static_cast<std::uint8_t>(name[i]);
   return digest;
 }
 inline std::string name_of_bytes(const Digest& digest) {
@@ -37,27 +38,39 @@ inline Event random_masked_event(const Campaign& c, Rng& rng, Instant now) {
     if (rng.below(4) == 0) return HeldBack{round, "it reads worse", now};
   }
   if (!c.groups.empty() && rng.below(8) == 0) return GroupsClosed{now};
-  if (c.rules.groups > 1 && std::holds_alternative<Summing>(c.phase) && rng.below(4) == 0) return GroupSummed{round, bytes_named("mean"), bytes_named("sum"), EvaluationTotals{rng.below(100), 10}, now};
+  if (c.rules.groups > 1 && std::holds_alternative<Summing>(c.phase) && rng.below(4) == 0)
+    return GroupSummed{round, bytes_named("mean"), bytes_named("sum"),
+                       EvaluationTotals{rng.below(100), 10}, now};
   if (rng.below(12) == 0) return Staged{node, round, now};
   if (rng.below(30) == 0) return Ready{node, c.version, now};
-  if (open_round(c) == nullptr) return rng.below(3) == 0 ? Event(RoundOpened{now, rng.next_u64(), bytes_named("sid"), bytes_named("document")}) : Event(Ready{node, c.version, now});
-  if (std::holds_alternative<Summing>(c.phase) && rng.below(4) == 0) return Summed{round, {c.version.value + 1}, bytes_named("sum"), now};
+  if (open_round(c) == nullptr)
+    return rng.below(3) == 0 ? Event(RoundOpened{now, rng.next_u64(), bytes_named("sid"),
+                                                 bytes_named("document")})
+                             : Event(Ready{node, c.version, now});
+  if (std::holds_alternative<Summing>(c.phase) && rng.below(4) == 0)
+    return Summed{round, {c.version.value + 1}, bytes_named("sum"), now};
   if (rng.below(60) == 0) return DeadlinePassed{round, now};
-  if (rng.below(4) == 0) return Uploaded{node, round, bytes_named(std::string(1, static_cast<char>('a' + node.value))), now};
+  if (rng.below(4) == 0)
+    return Uploaded{node, round, bytes_named(std::string(1, static_cast<char>('a' + node.value))),
+                    now};
   const auto* open = open_round(c);
   auto kind = static_cast<round::Document>(rng.below(round::kDocuments));
   for (int i = 0; i < 6 && open != nullptr && !round::wants(*open, node, kind); ++i)
     kind = static_cast<round::Document>(rng.below(round::kDocuments));
-  const std::string name = std::string(1, static_cast<char>('a' + node.value)) + (rng.below(40) == 0 ? "!" : "");
+  const std::string name =
+      std::string(1, static_cast<char>('a' + node.value)) + (rng.below(40) == 0 ? "!" : "");
   return Said{node, round, kind, bytes_named(name), rng.below(4) == 0, now};
 }
 
-// An event that may or may not mean something now: nodes 1 to 6, rounds and versions near the current ones.
+// An event that may or may not mean something now: nodes 1 to 6, rounds and versions near the
+// current ones.
 inline Event random_event(const Campaign& c, Rng& rng, Instant now) {
   const NodeId node{1 + rng.below(6)};
-  const VersionId base{c.version.value - (c.version.value > 0 && rng.below(8) == 0 ? 1 : 0) + (rng.below(8) == 0 ? 1 : 0)};
+  const VersionId base{c.version.value - (c.version.value > 0 && rng.below(8) == 0 ? 1 : 0) +
+                       (rng.below(8) == 0 ? 1 : 0)};
   const RoundId round{c.last_round.value + (rng.below(8) == 0 ? 1 : 0)};
-  const Digest upload = bytes_named(std::string(1, static_cast<char>('a' + node.value)) + (rng.below(9) == 0 ? "!" : ""));
+  const Digest upload = bytes_named(std::string(1, static_cast<char>('a' + node.value)) +
+                                    (rng.below(9) == 0 ? "!" : ""));
   if (rng.below(100) == 0) return RolledBack{base, bytes_named("back"), now};
   if (c.rules.masked && rng.below(8) != 0) return random_masked_event(c, rng, now);
   switch (rng.below(16)) {
@@ -72,7 +85,9 @@ inline Event random_event(const Campaign& c, Rng& rng, Instant now) {
     case 8: return Uploaded{node, round, upload, now};
     case 9:
     case 10: return Summed{round, VersionId{base.value + 1}, bytes_named("sum"), now};
-    case 11: return rng.below(4) == 0 ? Event(HeldBack{round, "it reads worse", now}) : Event(Spoiled{round, {node}, now});
+    case 11:
+      return rng.below(4) == 0 ? Event(HeldBack{round, "it reads worse", now})
+                               : Event(Spoiled{round, {node}, now});
     case 12: return Vanished{node, now};
     case 13: return RoundOpened{now, rng.next_u64(), bytes_named("sid"), bytes_named("document")};
     case 14: return DeadlinePassed{round, now};

@@ -97,9 +97,11 @@ TEST(Exchange, OnlyMoreThanEverArrivedIsProgress) {
     return now.ms;
   };
   const std::int64_t patience = terms().patience_ms;
-  EXPECT_LE(lives_until([](auto i) { return i % 2 == 0 ? 60 : 40; }), patience + 2'000);
+  EXPECT_LE(lives_until([](auto i) { return std::uint64_t{i % 2 == 0 ? 60u : 40u}; }),
+            patience + 2'000);
   EXPECT_LE(lives_until([](auto i) { return std::min<std::uint64_t>(i, 99); }), patience + 2'000);
-  EXPECT_LE(lives_until([](auto i) { return i == 0 ? 100u : 1u; }), patience + 2'000);
+  EXPECT_LE(lives_until([](auto i) { return std::uint64_t{i == 0 ? 100u : 1u}; }),
+            patience + 2'000);
 }
 
 // A coordinator that started again and lost what had arrived gets it once more.

@@ -88,9 +88,8 @@ TEST(MaskedCampaign, ChargesItsLedgerForEveryRoundThatItOpens) {
   const CampaignRecord record = load_campaigns(world.coordinator()).value().at(0);
   const Path campaign = campaign_folder(world.coordinator(), record.id);
   const PrivacyPlan& privacy = record.file.plan.privacy;
-  const auto ledger =
-      LedgerFile::open(campaign / "privacy.ledger", Ledger::Owner::kCampaign,
-                       Budget{privacy.epsilon, privacy.delta});
+  const auto ledger = LedgerFile::open(campaign / "privacy.ledger", Ledger::Owner::kCampaign,
+                                       Budget{privacy.epsilon, privacy.delta});
   ASSERT_TRUE(ledger) << ledger.error().what;
   ASSERT_EQ(ledger->ledger().charges().size(), 2u);
   EXPECT_EQ(ledger->ledger().charges()[1].survivors, 8u);

@@ -81,7 +81,9 @@ TEST(PrivateGradient, IsChangedByNoExampleByMoreThanTheClip) {
       std::vector<std::int64_t> change = sum.sum();
       for (std::size_t i = 0; i < change.size(); ++i) change[i] -= before[i];
       EXPECT_LE(norm_of(change), kSteps) << "clip " << clip << ", scale " << scale;
-      if (scale * 25 > double{clip}) EXPECT_GT(norm_of(change), 0.999 * kSteps) << "clip " << clip;
+      if (scale * 25 > double{clip}) {
+        EXPECT_GT(norm_of(change), 0.999 * kSteps) << "clip " << clip;
+      }
     }
 }
 

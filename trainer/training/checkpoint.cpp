@@ -17,7 +17,7 @@ static_assert(std::endian::native == std::endian::little,
 constexpr std::string_view kMagic = "freshet training";
 constexpr std::uint32_t kVersion = 1;
 
-class Writer {
+class StateWriter {
  public:
   template <class T>
   void number(T value) {
@@ -95,7 +95,7 @@ bool hangs_together(const TrainState& state) {
 
 Bytes encode_checkpoint(const TrainingTerms& terms, const TrainState& state) {
   CHECK(terms.size() <= limits::kTrainingTermsMax, "{}", terms.size());
-  Writer out;
+  StateWriter out;
   out.bytes.reserve(
       (1 << 16) +
       4 * (state.adapter.size() + state.first.size() + state.second.size() + state.losses.size()) +
