@@ -54,7 +54,7 @@ Result<SpentBase> spent_base_from(ByteView bytes) {
   const auto left = reader.number<std::uint8_t>();
   const auto choice = reader.number<std::uint8_t>();
   const auto members = reader.number<std::uint32_t>();
-  if (left > 1 || choice > 2 || reader.left() != std::size_t{members} * 32 ||
+  if (reader.failed() || left > 1 || choice > 2 || reader.left() != std::size_t{members} * 32 ||
       members > limits::kCohortMax)
     return fail(Code::kCorrupt, "is no record of a spent base");
   spent.left = left == 1;
