@@ -35,6 +35,8 @@ Run a fleet:
   campaign watch       Follow a campaign to its end
   campaign stop        End a campaign; what it published stays
   campaign rollback    Go on from the adapter of an earlier version
+  audit show           Who decided what and when, as the coordinator wrote it down
+  audit verify         Whether anything was changed, left out or put in since
 
 See what privacy costs:
   privacy ledger       What was spent of a privacy budget, charge by charge

@@ -32,6 +32,7 @@ constexpr Verb kVerbs[] = {
     {"simulate", "learning", "freshet-trainer", "simulate-learning"},
     {"simulate", "protocol", "freshet-sim", ""},
     {"evaluate", "adapt", "freshet-trainer", "evaluate-adapt"},
+    {"audit", "", "freshet-audit", ""},
     {"doctor", "", "freshet-doctor", ""},
     {"completion", "", "freshet-manual", "completion"},
     {"manual", "", "freshet-manual", "manual"},

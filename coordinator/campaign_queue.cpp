@@ -178,6 +178,11 @@ Result<void> CampaignQueue::set_state(CampaignRecord& record, CampaignState stat
   CampaignRecord next = record;
   next.state = state;
   next.why = std::move(why);
+  if (shared_.audit != nullptr)
+    TRY(shared_.audit->add("coordinator", "campaign-state",
+                           {{"campaign", campaign_name(next.id)},
+                            {"state", std::string(name_of(state))},
+                            {"why", next.why.substr(0, kAuditWhyBytesMax)}}));
   TRY(save(folder_, next));
   record = std::move(next);
   log::info("campaign {} \"{}\" is {}{}{}", campaign_name(record.id), record.file.plan.name,
@@ -209,7 +214,7 @@ Result<void> CampaignQueue::advance(Instant now) {
 Result<void> CampaignQueue::begin(CampaignRecord& record, Instant now) {
   run_.reset();
   TRY_ASSIGN(run_, CampaignRun::open({shared_.peers, shared_.identity, shared_.open_journal,
-                                      shared_.trainer, shared_.member},
+                                      shared_.trainer, shared_.member, shared_.audit},
                                      record, campaign_folder(folder_, record.id), now));
   began_at_ = now;
   began_version_ = run_->state().version.value;

@@ -20,6 +20,7 @@ class CampaignQueue {
     const OpenJournal& open_journal;
     const TrainerOptions& trainer;
     const membership::Member* member = nullptr;
+    AuditLog* audit = nullptr;
   };
   static Result<std::unique_ptr<CampaignQueue>> open(Shared shared, Path folder, Instant now);
 

@@ -8,6 +8,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "coordinator/campaign_record.h"
+#include "coordinator/campaign_store.h"
+#include "coordinator/decision.h"
 #include "model/files/model_parts.h"
 
 namespace freshet {
@@ -90,6 +92,7 @@ Result<void> CampaignRun::start_or_recover(CampaignId id, Instant now) {
   TRY_ASSIGN(EventLog events, EventLog::open(folder_ / "events.jsonl"));
   events_.emplace(std::move(events));
   events_->add(state_.published);
+  TRY(audit());
   if (!adapters_.has(state_.adapter))
     return fail(Code::kCorrupt,
                 fmt::format("{}: adapter {} of version {} is missing", folder_.string(),
@@ -127,7 +130,9 @@ Result<void> CampaignRun::reload() {
   TRY_ASSIGN(std::optional<Snapshot> snapshot, journal_->latest_snapshot());
   if (!snapshot) return fail(Code::kCorrupt, folder_.string() + ": the journal lost its snapshot");
   TRY_ASSIGN(state_, campaign::decode_campaign(snapshot->state));
-  return journal_->replay(snapshot->next_sequence, [this](std::uint64_t, ByteView entry) {
+  oldest_entry_ = next_entry_ = snapshot->next_sequence;
+  return journal_->replay(oldest_entry_, [this](std::uint64_t number, ByteView entry) {
+    next_entry_ = number + 1;
     return campaign::replay(state_, entry);
   });
 }
@@ -165,7 +170,8 @@ Result<void> CampaignRun::feed_one(const campaign::Event& event, Instant now) {
   const VersionId before = state_.version;
   campaign::Step step = campaign::step(std::move(state_), event);
   if (step.durable) {
-    if (auto appended = journal_->append(campaign::encode(event)); !appended) {
+    auto appended = journal_->append(campaign::encode(event));
+    if (!appended) {
       if (appended.error().code != Code::kNoSpace) return tl::unexpected(appended.error());
       log::error("{}; nothing is taken until there is room", appended.error().what);
       pending_.clear();
@@ -175,6 +181,8 @@ Result<void> CampaignRun::feed_one(const campaign::Event& event, Instant now) {
       owe_again(now);
       return {};
     }
+    next_entry_ = *appended + 1;
+    if (decision_of(event)) TRY(audit());
   }
   state_ = std::move(step.next);
   TRY(follow_round(now));
@@ -184,6 +192,26 @@ Result<void> CampaignRun::feed_one(const campaign::Event& event, Instant now) {
   if (std::holds_alternative<campaign::GroupSummed>(event) && !state_.groups.empty())
     events_->add(state_.groups.back(), state_.version);
   return look_after_versions(before);
+}
+
+// Brings the audit log to where the journal is, from wherever an earlier try or process ended.
+Result<void> CampaignRun::audit() {
+  if (shared_.audit == nullptr) return {};
+  const std::string name = campaign_name(state_.id);
+  std::uint64_t from = oldest_entry_;
+  if (const auto last = shared_.audit->last_entry(name)) from = std::max(from, *last + 1);
+  if (from >= next_entry_) return {};
+  auto told = journal_->replay(from, [&](std::uint64_t number, ByteView entry) -> Result<void> {
+    TRY_ASSIGN(const campaign::Event event, campaign::decode_event(entry));
+    std::optional<Decision> decision = decision_of(event);
+    if (!decision) return {};
+    return shared_.audit->add_entry("coordinator", decision->what, std::move(decision->about), name,
+                                    number);
+  });
+  audit_behind_ = !told;
+  if (told || told.error().code != Code::kNoSpace) return told;
+  log::error("{}; what was decided is added once there is room", told.error().what);
+  return {};
 }
 
 Result<void> CampaignRun::act(const campaign::Effect& effect, Instant now) {

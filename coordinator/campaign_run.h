@@ -19,6 +19,7 @@
 #include "coordinator/summing.h"
 #include "membership/ledger_file.h"
 #include "membership/member.h"
+#include "storage/audit_log.h"
 #include "storage/journal.h"
 
 namespace freshet {
@@ -34,6 +35,7 @@ class CampaignRun {
     const OpenJournal& open_journal;
     const TrainerOptions& trainer;               // of the gate
     const membership::Member* member = nullptr;  // null: no masked round can be opened
+    AuditLog* audit = nullptr;                   // null: none is kept
   };
   // `folder`: of this campaign. kBadInput when its model is not what it was submitted with.
   static Result<std::unique_ptr<CampaignRun>> open(Shared shared, const CampaignRecord& record,
@@ -70,6 +72,7 @@ class CampaignRun {
   Result<void> drain(Instant now);
   Result<void> feed_one(const campaign::Event& event, Instant now);
   Result<void> act(const campaign::Effect& effect, Instant now);
+  Result<void> audit();
 
   Result<void> on(const campaign::SendAnnounce& effect, Instant now);
   Result<void> on(const campaign::SendInvite& effect, Instant now);
@@ -112,6 +115,7 @@ class CampaignRun {
   void retry_gate(const Error& error, Instant now);
   Result<void> look_at_gate(Instant now);
   Result<void> look_after_versions(VersionId before);
+  Result<void> snapshot();
   Result<void> sweep_adapters();
 
   // Of masked rounds.
@@ -147,6 +151,8 @@ class CampaignRun {
   std::optional<RoundBook> book_;     // of the open masked round
   std::string trouble_;               // why none is opened; told
   std::unique_ptr<Journal> journal_;
+  std::uint64_t next_entry_ = 0, oldest_entry_ = 0;  // of the journal
+  bool audit_behind_ = false;
   campaign::Campaign state_;
   std::deque<campaign::Event> pending_;
   std::optional<campaign::AddAndStep> owed_;  // a sum that is not made, or not decided about, yet

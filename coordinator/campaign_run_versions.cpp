@@ -153,12 +153,19 @@ Result<void> CampaignRun::look_at_gate(Instant now) {
 Result<void> CampaignRun::look_after_versions(VersionId before) {
   if (state_.version == before) return {};
   events_->add(state_.published);
-  if (auto written = journal_->write_snapshot(campaign::encode(state_)); !written) {
-    if (written.error().code != Code::kNoSpace) return written;
-    log::warning("no snapshot of the journal: {}", written.error().what);
-  }
+  TRY(snapshot());
   TRY(drop_moments_before(folder_ / "moments", before));
   return sweep_adapters();
+}
+
+// Not before the audit log has what the snapshot drops.
+Result<void> CampaignRun::snapshot() {
+  if (audit_behind_) return {};
+  auto written = journal_->write_snapshot(campaign::encode(state_));
+  if (written) oldest_entry_ = next_entry_;
+  if (written || written.error().code != Code::kNoSpace) return written;
+  log::warning("no snapshot of the journal: {}", written.error().what);
+  return {};
 }
 
 Result<void> CampaignRun::sweep_adapters() {

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <pwd.h>
 
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "coordinator/metrics.h"
 #include "coordinator/operator_client.h"
+#include "crypto/digest.h"
 #include "storage/rocksdb_journal.h"
 
 namespace freshet {
@@ -46,6 +49,8 @@ Result<std::unique_ptr<Coordinator>> Coordinator::open(CoordinatorOptions option
   TRY_ASSIGN(KeyRing keys, load_or_make_keys(folder));
   std::unique_ptr<Coordinator> made(
       new Coordinator(std::move(options), std::move(lock), std::move(keys)));
+  TRY_ASSIGN(AuditLog audit, AuditLog::open(folder));
+  made->audit_.emplace(std::move(audit));
   TRY_ASSIGN(made->allowed_, AllowedNodes::open(folder / "nodes.allowed"));
   TRY_ASSIGN(made->member_,
              membership::Member::open(folder, made->keys_.identity, kAskAuthorityMs));
@@ -62,24 +67,32 @@ Result<std::unique_ptr<Coordinator>> Coordinator::open(CoordinatorOptions option
   made->peers_ = std::make_unique<Peers>(*made->router_, made->keys_.identity, *made->allowed_);
   TRY_ASSIGN(OperatorServer operators, OperatorServer::listen(folder / "operator.sock"));
   made->operators_ = std::make_unique<OperatorServer>(std::move(operators));
+  made->began_at_ = made->clock_.now();
+  if (!made->options_.metrics.empty()) {
+    TRY_ASSIGN(MetricsPage metrics, MetricsPage::listen(made->options_.metrics));
+    made->metrics_.emplace(std::move(metrics));
+  }
   const CampaignQueue::Shared shared{*made->peers_, made->keys_.identity,
                                      made->options_.open_journal, made->options_.trainer,
-                                     made->member_.get()};
+                                     made->member_.get(), &*made->audit_};
   TRY_ASSIGN(made->campaigns_, CampaignQueue::open(shared, folder, made->clock_.now()));
   TRY(write_file_durably(folder / "endpoint", as_bytes(made->address() + "\n")));
+  TRY(made->audit_->add("coordinator", "started", {{"endpoint", made->address()}}));
   log::info("listening on {}, {} nodes allowed", made->address(), made->allowed_->list()->size());
   return made;
 }
 
 Result<void> Coordinator::run(int stop) {
   while (!readable(stop)) TRY(turn(stop));
-  return {};
+  return audit_->add("coordinator", "stopped", Json::object());
 }
 
 Result<void> Coordinator::turn(int stop) {
   std::vector<int> also = operators_->descriptors();
   also.push_back(stop);
   for (int fd : campaigns_->descriptors()) also.push_back(fd);
+  if (metrics_)
+    for (int fd : metrics_->descriptors()) also.push_back(fd);
   TRY(router_->wait(also, kTurnMs));
   const Instant now = clock_.now();
   if (now - refreshed_at_ >= kRefreshMs) {
@@ -90,14 +103,26 @@ Result<void> Coordinator::turn(int stop) {
   look_after_members(now);
   TRY(take_frames(now));
   for (const OperatorServer::Request& request : operators_->poll()) {
-    auto answered = answer(request.from, request.line, now);
+    auto answered = answer(request, now);
     operators_->send(request.from, answered ? *answered : error_document(answered.error()));
     if (!watchers_.contains(request.from)) operators_->finish(request.from);
   }
   TRY(campaigns_->tick(now));
   peers_->flush(now);
   tell_watchers(now);
+  if (metrics_) metrics_->serve([&] { return metrics(now); }, now);
   return {};
+}
+
+std::string Coordinator::metrics(Instant now) const {
+  CoordinatorFigures figures;
+  for (const CampaignRecord& record : campaigns_->records())
+    figures.campaigns.push_back(progress(record, now));
+  figures.nodes_allowed = allowed_->list()->size();
+  figures.bytes_up = peers_->bytes_up();
+  figures.bytes_down = peers_->bytes_down();
+  figures.uptime_s = static_cast<double>(now - began_at_) / 1000;
+  return metrics_text(figures);
 }
 
 // Who may connect follows from the directory and the revocation list, at once where either changed.
@@ -110,7 +135,12 @@ void Coordinator::look_after_members(Instant now) {
   std::vector<AllowedNode> nodes;
   for (const auto& [certificate, bytes] : member_->directory()->standing(wall_clock_s()))
     nodes.push_back({fmt::format("{:016x}", certificate.id().value), certificate.keys});
+  const Json members{{"certified", nodes.size()},
+                     {"shut_out", member_->directory()->revoked().size()}};
   allowed_->certify(std::move(nodes), member_->directory()->revoked());
+  if (std::exchange(members_, to_text(members)) == members_) return;
+  if (auto added = audit_->add("authority", "members", members); !added)
+    log::error("{}; who belongs to the fleet changed", added.error().what);
 }
 
 Result<void> Coordinator::take_frames(Instant now) {
@@ -137,9 +167,23 @@ Result<CampaignId> Coordinator::campaign_of(const Json& request) const {
   return latest->id;
 }
 
-Result<Json> Coordinator::answer(std::uint64_t from, const std::string& line, Instant now) {
-  TRY_ASSIGN(Json request, parse_json(line, "request"));
+// What an operator wants changed is written down before it is: who asked, and for what.
+Result<void> Coordinator::audit(const OperatorServer::Request& asked, const Json& request) {
+  Json about = {{"user", asked.user}};
+  for (const char* key : {"do", "campaign", "source", "version"})
+    if (request.contains(key)) about[key] = to_text(request[key]).substr(0, kAuditWhyBytesMax);
+  if (const std::string toml = request.value("toml", ""); !toml.empty())
+    about["file"] = to_hex(digest_of("freshet/campaign-file/v1", as_bytes(toml)));
+  const passwd* known = ::getpwuid(asked.user);
+  return audit_->add(known == nullptr ? fmt::format("user {}", asked.user)
+                                      : fmt::format("user {}", known->pw_name),
+                     "asked", about);
+}
+
+Result<Json> Coordinator::answer(const OperatorServer::Request& asked, Instant now) {
+  TRY_ASSIGN(Json request, parse_json(asked.line, "request"));
   TRY_ASSIGN(std::string what, json_get<std::string>(request, "do", "request"));
+  if (what == "submit" || what == "stop" || what == "rollback") TRY(audit(asked, request));
   if (what == "submit") {
     TRY_ASSIGN(std::string toml, json_get<std::string>(request, "toml", "request"));
     TRY_ASSIGN(std::string source, json_get<std::string>(request, "source", "request"));
@@ -168,7 +212,7 @@ Result<Json> Coordinator::answer(std::uint64_t from, const std::string& line, In
   if (what != "watch" && what != "stop" && what != "rollback")
     return fail(Code::kBadInput, "unknown request \"" + what + "\"");
   if (what == "watch" && !has_ended(record.state))
-    watchers_[from] = Watcher{id, steady_part(campaigns_->progress(record, now)), 0, now};
+    watchers_[asked.from] = Watcher{id, steady_part(campaigns_->progress(record, now)), 0, now};
   return progress(record, now);
 }
 

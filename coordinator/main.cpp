@@ -17,7 +17,7 @@ namespace freshet {
 namespace {
 
 struct Options {
-  std::string folder, name, identity, file, campaign, token, listen = "tcp://0.0.0.0:7400";
+  std::string folder, name, identity, file, campaign, token, listen = "tcp://0.0.0.0:7400", metrics;
   int threads = 1;
   std::int64_t wait_s = 600;
   std::uint64_t version = 0;
@@ -72,12 +72,17 @@ Result<int> run(const Options& options) {
   coordinator_options.folder = options.folder;
   coordinator_options.listen = options.listen;
   coordinator_options.trainer.threads = options.threads;
+  coordinator_options.metrics = options.metrics;
   TRY_ASSIGN(auto coordinator, Coordinator::open(std::move(coordinator_options)));
   const std::string identity = to_text(coordinator->identity());
   if (options.json) {
-    print(to_text(Json{{"endpoint", coordinator->address()}, {"identity", identity}}));
+    Json said{{"endpoint", coordinator->address()}, {"identity", identity}};
+    if (!options.metrics.empty()) said["metrics"] = coordinator->metrics_address();
+    print(to_text(said));
   } else {
     print(fmt::format("endpoint {}\nidentity {}", coordinator->address(), identity));
+    if (!options.metrics.empty())
+      print(fmt::format("metrics http://{}/metrics", coordinator->metrics_address()));
   }
   TRY(coordinator->run(stop.fd()));
   log::info("stopped; start it again with the same --dir and it goes on where it was");
@@ -219,6 +224,11 @@ int main_of(int argc, char** argv) {
                    "Threads of the trainer that adapts the cloud model")
       ->range(1, 1024)
       ->show_default();
+  run_verb
+      ->add_option("--metrics", options.metrics,
+                   "Serve figures for Prometheus at http://HOST:PORT/metrics, without a password: "
+                   "127.0.0.1:9464, or an address of a private network")
+      ->type_name("HOST:PORT");
   run_verb->add_flag("--json", options.json,
                      "Print the endpoint and the identity as one JSON object");
   Command* campaign =

@@ -61,7 +61,12 @@ void OperatorServer::accept_new() {
   while (peers_.size() < limits::kOperatorsMax) {
     UniqueFd fd(::accept4(listening_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd) return;
-    peers_[next_++].fd = std::move(fd);
+    ucred who{};
+    socklen_t size = sizeof who;
+    if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) continue;
+    Peer& peer = peers_[next_++];
+    peer.fd = std::move(fd);
+    peer.user = who.uid;
   }
 }
 
@@ -74,7 +79,7 @@ bool OperatorServer::read_from(std::uint64_t id, Peer& peer, std::vector<Request
     if (got == 0) return false;
     peer.in.append(buffer, static_cast<std::size_t>(got));
     for (auto end = peer.in.find('\n'); end != std::string::npos; end = peer.in.find('\n')) {
-      requests.push_back({id, peer.in.substr(0, end)});
+      requests.push_back({id, peer.in.substr(0, end), peer.user});
       peer.in.erase(0, end + 1);
     }
     if (peer.in.size() > limits::kOperatorLineBytesMax) return false;

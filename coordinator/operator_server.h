@@ -24,6 +24,7 @@ class OperatorServer {
   struct Request {
     std::uint64_t from;
     std::string line;
+    std::uint32_t user = 0;  // of the system, as the kernel names it
   };
   std::vector<int> descriptors() const;  // readable when poll() has something to do
   std::vector<Request> poll();           // accepts, reads and writes what it can
@@ -36,6 +37,7 @@ class OperatorServer {
   struct Peer {
     UniqueFd fd;
     std::string in, out;
+    std::uint32_t user = 0;
     bool finishing = false;
   };
   OperatorServer(Path path, UniqueFd listening)

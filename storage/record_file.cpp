@@ -24,12 +24,6 @@ std::uint32_t number_at(ByteView bytes, std::size_t at) {
          static_cast<std::uint32_t>(bytes[at + 3]) << 24;
 }
 
-Digest next_digest(const Digest& last, ByteView record) {
-  Bytes chained(last.begin(), last.end());
-  chained.insert(chained.end(), record.begin(), record.end());
-  return digest_of(kDomain, chained);
-}
-
 bool all_zero(ByteView bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });
 }
@@ -48,7 +42,7 @@ Error corrupt(const Path& path, std::size_t at, std::string_view what) {
 
 // Calls `each` for every whole record; returns where the last of them ends.
 Result<End> parse(const Path& path, std::string_view kind, ByteView bytes, const EachRecord& each) {
-  End end{kMagic.size(), digest_of(kDomain, as_bytes(kind))};
+  End end{kMagic.size(), first_head(kind)};
   if (as_text(bytes.first(kMagic.size())) != kMagic)
     return tl::unexpected(corrupt(path, 0, "no file of records"));
   for (bytes = bytes.subspan(kMagic.size()); bytes.size() >= kHeadBytes;) {
@@ -58,7 +52,7 @@ Result<End> parse(const Path& path, std::string_view kind, ByteView bytes, const
       return tl::unexpected(corrupt(path, end.size, "no length of a record"));
     if (bytes.size() < kHeadBytes + length) break;
     const ByteView record = bytes.subspan(kHeadBytes, length);
-    const Digest digest = next_digest(end.last, record);
+    const Digest digest = next_head(end.last, record);
     if (!std::equal(digest.begin(), digest.end(), bytes.begin() + kLengthBytes))
       return tl::unexpected(corrupt(path, end.size, "a record that does not fit its digest"));
     TRY(each(record));
@@ -111,6 +105,14 @@ Result<End> read(const UniqueFd& fd, const Path& path, std::string_view kind,
 
 }  // namespace
 
+Digest first_head(std::string_view kind) { return digest_of(kDomain, as_bytes(kind)); }
+
+Digest next_head(const Digest& head, ByteView record) {
+  Bytes chained(head.begin(), head.end());
+  chained.insert(chained.end(), record.begin(), record.end());
+  return digest_of(kDomain, chained);
+}
+
 Result<RecordFile> RecordFile::open(const Path& path, std::string_view kind,
                                     const EachRecord& each) {
   TRY_ASSIGN(UniqueFd fd, open_or_create(path));
@@ -129,7 +131,7 @@ Result<void> RecordFile::append(ByteView record) {
                 path_.string() + ": an earlier write failed and could not be undone; start again");
   if (size_ + kHeadBytes + record.size() > limits::kRecordFileBytesMax)
     return fail(Code::kNoSpace, path_.string() + ": as large as it may become");
-  const Digest digest = next_digest(last_, record);
+  const Digest digest = next_head(last_, record);
   const auto length = static_cast<std::uint32_t>(record.size());
   Bytes bytes;
   for (const std::uint32_t number : {length, ~length})

@@ -17,6 +17,10 @@ namespace freshet {
 
 using EachRecord = std::function<Result<void>(ByteView)>;
 
+// The head of a file of this kind without records, and the one after `record`.
+Digest first_head(std::string_view kind);
+Digest next_head(const Digest& head, ByteView record);
+
 class RecordFile {
  public:
   // Makes the file when it is not there (mode 0600), calls `each` for what is in it, and holds it
@@ -27,6 +31,9 @@ class RecordFile {
   // Durable when this returns. After a failure the file is as before, or every later append fails
   // until it is opened again. REQUIRES: 1 <= record.size() <= limits::kRecordBytesMax.
   Result<void> append(ByteView record);
+
+  std::uint64_t size() const { return size_; }  // bytes
+  const Digest& head() const { return last_; }  // stands for every record so far
 
  private:
   RecordFile(UniqueFd fd, Path path) : fd_(std::move(fd)), path_(std::move(path)) {}

@@ -87,6 +87,11 @@ TEST(Campaign, KilledAgainAndAgainPublishesTheSameAdapter) {
   ASSERT_NE(coordinator.line(), "");
   wait_for_end(twin, nodes, coordinator);
   EXPECT_EQ(twin.adapter_bytes("slm_adapter"), undisturbed);
+  const std::vector<Json> published = audited(twin, "version-published");
+  ASSERT_EQ(published.size(), audited(world, "version-published").size());
+  for (std::size_t i = 0; i < published.size(); ++i)
+    EXPECT_EQ(published[i]["about"]["version"], i + 1) << "once each, whenever a process ended";
+  EXPECT_EQ(audited(twin, "started").size(), 6u);
 }
 
 TEST(Campaign, GoesOnWithANodeThatWasKilledAndStartedAgain) {

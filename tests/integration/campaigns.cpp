@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "coordinator/operator_client.h"
+#include "storage/audit_log.h"
 
 namespace freshet {
 
@@ -37,6 +38,15 @@ std::string run_undisturbed(const World& world) {
   std::vector<Child> nodes = start_nodes(world, coordinator.line());
   wait_for_end(world, nodes, coordinator);
   return world.adapter_bytes("slm_adapter");
+}
+
+std::vector<Json> audited(const World& world, const std::string& what) {
+  std::vector<Json> found;
+  const auto whole = verify_audit(world.coordinator(), {}, [&](const Json& entry) {
+    if (entry.value("what", "") == what) found.push_back(entry);
+  });
+  EXPECT_TRUE(whole) << whole.error().what;
+  return found;
 }
 
 }  // namespace freshet

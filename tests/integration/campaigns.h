@@ -20,6 +20,8 @@ std::vector<Child> start_nodes(const World& world, const std::string& address, N
 // Runs a world to its end; the coordinator goes once all nodes have their reports and the campaign
 // is recorded as over.
 void wait_for_end(const World& world, std::vector<Child>& nodes, Child& coordinator);
+// What the coordinator's audit log says was decided, in order, from a chain that is whole.
+std::vector<Json> audited(const World& world, const std::string& what);
 std::string run_undisturbed(const World& world);  // the bytes of the adapter that it ends with
 
 }  // namespace freshet

@@ -2,10 +2,14 @@
 
 #include "tests/integration/programs.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdlib>
+
+#include "base/json.h"
 
 namespace freshet {
 namespace {
@@ -52,6 +56,29 @@ TEST_F(Programs, MakeKeysOnceAndLetANodeInOnce) {
   EXPECT_EQ(run("freshet-coordinator", {"allow", "--dir", at("c"), "attic", node}).code, 4);
   EXPECT_EQ(run("freshet-coordinator", {"allow", "--dir", at("c"), "attic", node + "0"}).code, 3);
   EXPECT_EQ(read_file(folder / "c" / "nodes.allowed", 1000).value(), "kitchen " + node + "\n");
+}
+
+TEST_F(Programs, ShowFiguresWhereTheyAreAskedTo) {
+  Daemon coordinator("freshet-coordinator", {"run", "--dir", at("c"), "--listen", "tcp://127.0.0.1:0",
+                                             "--metrics", "127.0.0.1:0", "--json"});
+  const Json said = parse_json(coordinator.line(), "its first line").value();
+  const std::string where = said.value("metrics", "");
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port =
+      htons(static_cast<std::uint16_t>(std::stoi(where.substr(where.rfind(':') + 1))));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  const std::string request = "GET /metrics HTTP/1.1\r\n\r\n";
+  ASSERT_EQ(::send(fd.get(), request.data(), request.size(), 0), std::ssize(request));
+  std::string page;
+  char buffer[4096];
+  for (ssize_t got = 0; (got = ::recv(fd.get(), buffer, sizeof buffer, 0)) > 0;)
+    page.append(buffer, static_cast<std::size_t>(got));
+  EXPECT_NE(page.find("\nfreshet_nodes_allowed 0\n"), std::string::npos) << page;
+  EXPECT_NE(page.find("\nprocess_resident_memory_bytes "), std::string::npos) << page;
+  EXPECT_EQ(coordinator.stop(), 130);
 }
 
 TEST_F(Programs, SayWhatToDoWhenSomethingIsNotThere) {

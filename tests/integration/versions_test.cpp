@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -133,6 +134,11 @@ TEST(Versions, OfTrustedCampaignsAreTakenBackWhileTheyRun) {
     EXPECT_EQ(version["adapter"], versions[1]["adapter"]);
   }
   EXPECT_EQ(repeated, 1);
+  EXPECT_EQ(audited(world, "rolled-back").size(), 1u);
+  const std::vector<Json> asked = audited(world, "asked");
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(asked[0]["about"]["do"], "\"rollback\"");
+  EXPECT_EQ(asked[0]["about"]["user"], ::getuid());
   const Json report = read_json(world.campaign() / "report.json");
   EXPECT_EQ(report["versions"].size(), 5u) << report.dump();
 }
