@@ -142,7 +142,7 @@ TEST(Plan, NoiseForExamplesNeedsEqualWeightsAndWholeFactors) {
             "[examples] clip is 0: it must be a finite number above 0");
   EXPECT_EQ(error_after([&](auto& p) { noisy(p), p.grid.weight_max = 2; }).substr(0, 38),
             "[examples] needs [update] weight_max =");
-  EXPECT_EQ(error_after([&](auto& p) { noisy(p), p.method = Method::kFedsb; }).substr(0, 46),
+  EXPECT_EQ(error_after([&](auto& p) { noisy(p), p.method = Method::kFedsb; }).substr(0, 45),
             "[examples] cannot go with method = \"fed-sb\": ");
 }
 
