@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "aggregation/graph.h"
 #include "coordinator/campaign.h"
@@ -46,9 +47,10 @@ class RoundBook {
   Result<void> check_frame(const round::Round& round, NodeId node, ByteView frame,
                            std::size_t entries) const;
 
-  // What the phase owes this member but for an invitation; empty where nothing.
-  Result<std::vector<CoordinatorMessage>> owed(const round::Round& round, NodeId node,
-                                               ByteView trust_bundle);
+  // What the phase owes this member but for an invitation; empty where nothing. What is the same
+  // for all members is made once.
+  using Owed = std::vector<std::shared_ptr<const CoordinatorMessage>>;
+  Result<Owed> owed(const round::Round& round, NodeId node, ByteView trust_bundle);
 
   const Digest& sid() const { return sid_; }
   const Descriptor& descriptor() const { return document_.descriptor; }
@@ -59,6 +61,9 @@ class RoundBook {
  private:
   RoundBook(RoundDocument document, RoundBookHooks hooks);
   Result<void> admit(const CheckedMember& member);
+  enum class Room { kNow, kLater, kNever };  // kLater: others of the cohort may still come
+  Room room_for(const round::Round& round, const CheckedMember& member,
+                const RosterRules& rules) const;
   Result<std::uint32_t> place(const round::Round& round, NodeId node) const;
   const SigningPublic& key(std::uint32_t place) const;
   std::vector<std::uint32_t> neighbours(std::uint32_t place) const;
@@ -67,9 +72,8 @@ class RoundBook {
   Result<void> gather_boxes(const round::Round& round);
   Heard said(const round::Round& round, NodeId node, round::Document kind, ByteView document,
              Instant now);
-  Result<std::vector<IndexedSignature>> signatures(const round::Round& round,
-                                                   round::Document kind) const;
-  Result<std::vector<CoordinatorMessage>> roster_pages(ByteView trust_bundle) const;
+  Result<void> gather_quorum(const round::Round& round);
+  const Owed& roster_pages(ByteView trust_bundle);
   Bytes outcome(const round::Round& round) const;
 
   RoundDocument document_;
@@ -79,9 +83,13 @@ class RoundBook {
   std::optional<CheckedRoster> roster_;
   std::map<NodeId, CheckedMember> adverts_;  // until the roster is closed
   Distinct distinct_;                        // what is in them
+  std::set<NodeId> held_back_;               // newcomers for whom there may be room later
   GraphPlan graph_plan_;
   std::optional<Graph> graph_;
   std::vector<std::vector<SignedBox>> boxes_;  // by receiver, while they are being forwarded
+  std::shared_ptr<const CoordinatorMessage> quorum_;  // the signatures, once they are agreed
+  Owed pages_;                                        // of the roster
+  Digest trust_of_pages_{};
   std::optional<secagg::Recovery> recovery_;
 };
 

@@ -56,6 +56,8 @@ Node::Node(NodeOptions options, UniqueFd lock, KeyRing keys, ModelConfig config,
       records_(std::move(stores.records)),
       spent_(std::move(stores.spent)),
       ledger_(std::move(stores.ledger)),
+      examples_(options_.folder / "examples.ledger",
+                {options_.policy.examples_epsilon_max.value_or(kNoLimit), options_.policy.delta}),
       member_(std::move(stores.member)),
       learner_({options_.trainer, options_.model, options_.data, kHeldoutShare}) {}
 
@@ -156,6 +158,8 @@ Result<void> Node::turn(int stop) {
   TRY(take_messages(now));
   TRY_ASSIGN(std::vector<JobDone> done, learner_.poll(now));
   for (JobDone& each : done) TRY(job_done(std::move(each), now));
+  if (waits_for_text_ && learner_.text())
+    TRY(act(session::StartTraining{*std::exchange(waits_for_text_, std::nullopt)}, now));
   TRY(feed(session::Tick{now}, now));
   TRY(look_after_trust(now));
   if (round_) {
@@ -224,6 +228,7 @@ void Node::write_status(Instant now) {
       {"bytes_down", link_->bytes_down()},
       {"masked_round", masked},
       {"epsilon_spent", or_null(epsilon_spent_)},
+      {"example_epsilon_spent", or_null(examples_.epsilon())},
       {"problem", problem_}};
   if (auto written = records_.write_status(status); !written)
     log::error("{}", written.error().what);

@@ -13,6 +13,7 @@
 #include "crypto/key_file.h"
 #include "edge_node/contribution_store.h"
 #include "edge_node/coordinator_link.h"
+#include "edge_node/example_ledger.h"
 #include "edge_node/learner.h"
 #include "edge_node/masked_round.h"
 #include "edge_node/node_options.h"
@@ -158,6 +159,7 @@ class Node {
   NodeRecords records_;
   SpentBases spent_;
   LedgerFile ledger_;
+  ExampleLedger examples_;
   std::unique_ptr<membership::Member> member_;
   Learner learner_;
   std::unique_ptr<ZeromqDealer> dealer_;
@@ -169,9 +171,9 @@ class Node {
   std::optional<Campaign> campaign_;
   std::set<CampaignId> refused_;                 // campaigns this node will not take part in
   std::optional<session::Contribution> stored_;  // in contributions_
-  std::optional<Download> download_;
-  std::optional<Download> last_;  // the campaign's final adapter
+  std::optional<Download> download_, last_;      // the last: the campaign's final adapter
   std::map<JobId, Purpose> jobs_;
+  std::optional<session::Base> waits_for_text_;  // to charge its training for the text's examples
   std::deque<Digest> held_;  // in adapters_, oldest first
   std::optional<Admitted> admitted_;
   std::unique_ptr<MaskedRound> round_;  // the last one joined

@@ -98,16 +98,35 @@ Result<void> Node::act(const session::StartTraining& effect, Instant now) {
     log::error("version {}: {}", effect.base.version.value, adapter.error().what);
     return feed(session::TrainerFailed{effect.base.version, now}, now);
   }
+  FinetunePlan plan = finetune_plan(effect.base.version);
+  if (campaign_->plan.examples.on()) {
+    if (!learner_.text()) {
+      waits_for_text_ = effect.base;
+      return {};
+    }
+    const ExampleLedger::Training training{campaign_->id, effect.base.version, campaign_->plan,
+                                           effect.base.adapter, campaign_->layout.size};
+    auto noise = examples_.charge(training, *learner_.text(), keys_.storage);
+    if (!noise && noise.error().code == Code::kCorrupt) return tl::unexpected(noise.error());
+    if (!noise) {
+      problem_ = fmt::format("no training from version {}: {}", effect.base.version.value,
+                             noise.error().what);
+      log::warning("{}", problem_);
+      return feed(session::TrainerFailed{effect.base.version, now}, now);
+    }
+    plan.examples = *noise;
+  }
   const bool evaluate_first =
       effect.base.version.value < kEvaluateFirst || campaign_->plan.evaluation;
   if (evaluate_first) evaluate(effect.base);
-  jobs_[learner_.submit(FinetuneJob{finetune_plan(effect.base.version), std::move(*adapter)})] = {
-      Purpose::kTrain, effect.base};
+  jobs_[learner_.submit(FinetuneJob{std::move(plan), std::move(*adapter)})] = {Purpose::kTrain,
+                                                                               effect.base};
   if (!evaluate_first) evaluate(effect.base);
   return {};
 }
 
 Result<void> Node::act(const session::StopTraining& effect, Instant now) {
+  if (waits_for_text_ && waits_for_text_->version == effect.base) waits_for_text_.reset();
   for (auto at = jobs_.begin(); at != jobs_.end();) {
     const bool stops = at->second.kind == Purpose::kTrain && at->second.base.version == effect.base;
     if (stops) learner_.cancel(at->first, now);

@@ -34,6 +34,7 @@ TrainerRequest request_of(const Job& job, RequestId id) {
 void Learner::open(int window) {
   if (window_ == window) return;
   window_ = window;
+  text_.reset();  // read again: how many examples it has depends on the window
   rest();
 }
 

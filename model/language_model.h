@@ -3,6 +3,7 @@
 // process (model/process/trainer_process.h), or a toy. Adapters are flat vectors in
 // adapter_layout() order.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,6 +15,16 @@
 
 namespace freshet {
 
+// Privacy of every example of a text, by DP-SGD (trainer/training/private_gradient.h).
+struct ExampleNoise {
+  static constexpr double kMultiplierMax = 64;
+  double multiplier = 0;  // of the noise in a step, over the clip; 0: none of this
+  float clip = 1;         // L2 of one example's gradient
+  Digest text{};          // text_digest() of what was charged for: nothing else is trained on
+  std::array<std::uint8_t, 32> key{};  // draws and noise come from it: as secret as the text
+  bool on() const { return multiplier > 0; }
+};
+
 struct FinetunePlan {
   AdapterSpec adapter;
   bool train_a = false, train_b = true;
@@ -21,6 +32,7 @@ struct FinetunePlan {
   int steps = 10, batch = 8, window = 128;
   float lr = 5e-3f;  // AdamW, beta 0.9/0.999, eps 1e-8, no weight decay, fresh state each call
   std::uint64_t seed = 0;  // of the windows drawn
+  ExampleNoise examples = {};
 };
 
 struct Finetuned {

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "protocol/bounds.h"
 #include "protocol/toml_section.h"
 
 namespace freshet {
@@ -22,6 +23,7 @@ Result<void> read_campaign(const Document& document, CampaignFile& file) {
   section.text("model", file.model);
   file.plan.mode = Mode::kMasked;  // nobody gets a trusted coordinator unknowingly
   section.choice("mode", file.plan.mode, mode_named);
+  if (document.section("privacy").is_there()) file.plan.method = Method::kFedsvd;
   section.choice("method", file.plan.method, method_named);
   section.choice("rule", file.plan.rule, server_rule_named);
   section.whole("rounds", file.plan.rounds);
@@ -53,6 +55,17 @@ Result<void> read_privacy(const Document& document, PrivacyPlan& privacy) {
   section.real("clip_quantile", privacy.clip_quantile);
   section.real("clip_rate", privacy.clip_rate);
   return section.finish();
+}
+
+Result<void> read_examples(const Document& document, ExamplesPlan& examples) {
+  Section section = document.section("examples");
+  section.real("noise_multiplier", examples.noise_multiplier);
+  section.real("clip", examples.clip);
+  if (!section.is_there()) return section.finish();
+  section.require("noise_multiplier", "write noise_multiplier = 1, the noise of a step over clip");
+  TRY(section.finish());
+  return above_zero(fmt::format("{}: [examples] noise_multiplier", document.source),
+                    examples.noise_multiplier);
 }
 
 Result<void> read_evaluation(const Document& document, CampaignPlan& plan) {
@@ -188,10 +201,11 @@ Result<void> read_robust(const Document& document, RobustPlan& robust) {
 Result<CampaignFile> read_document(const Document& document) {
   CampaignFile file;
   TRY(document.check_sections({"campaign", "cohort", "lora", "training", "update", "server",
-                               "adapt", "robust", "masking", "privacy", "evaluation"}));
+                               "adapt", "robust", "masking", "privacy", "examples", "evaluation"}));
   TRY(read_campaign(document, file));
   TRY(read_masking(document, file.plan.masking));
   TRY(read_privacy(document, file.plan.privacy));
+  TRY(read_examples(document, file.plan.examples));
   TRY(read_evaluation(document, file.plan));
   TRY(read_cohort(document, file.plan));
   TRY(read_lora(document, file.plan.lora));

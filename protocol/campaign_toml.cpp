@@ -102,6 +102,9 @@ std::string to_toml(const CampaignFile& file) {
                       plan.grid.range, plan.grid.bits, plan.grid.weight_max);
   if (plan.mode == Mode::kMasked) toml += section(plan.masking);
   if (plan.privacy.on) toml += section(plan.privacy);
+  if (plan.examples.on())
+    toml += fmt::format("\n[examples]\nnoise_multiplier = {}\nclip = {}\n",
+                        plan.examples.noise_multiplier, plan.examples.clip);
   if (plan.evaluation) toml += "\n[evaluation]\ntotals = true\n";
   toml += "\n[server]\n" + std::visit([](const auto& rule) { return lines(rule); }, plan.rule);
   if (file.adapt != AdaptPlan{}) toml += section(file.adapt);

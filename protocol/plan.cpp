@@ -145,9 +145,29 @@ Result<void> check_evaluation(const CampaignPlan& plan) {
         Code::kBadInput,
         "[evaluation] totals needs mode = \"masked\": in the other one the coordinator would "
         "read every node's own");
-  if (plan.privacy.on)
+  if (plan.privacy.on || plan.examples.on())
+    return fail(
+        Code::kBadInput,
+        fmt::format("[evaluation] totals cannot go with [{}]: they have no noise; leave one "
+                    "out",
+                    plan.privacy.on ? "privacy" : "examples"));
+  return {};
+}
+
+Result<void> check_examples(const CampaignPlan& plan) {
+  const ExamplesPlan& examples = plan.examples;
+  if (!(examples.noise_multiplier >= 0) || examples.noise_multiplier > ExamplesPlan::kNoiseMax)
+    return fail(Code::kBadInput, fmt::format("[examples] noise_multiplier is {}: 0, or up to {}",
+                                             examples.noise_multiplier, ExamplesPlan::kNoiseMax));
+  TRY(above_zero("[examples] clip", examples.clip));
+  if (examples.on() && plan.grid.weight_max != 1)
     return fail(Code::kBadInput,
-                "[evaluation] totals cannot go with [privacy]: they have no noise; leave one out");
+                "[examples] needs [update] weight_max = 1: a weight would tell how many there are");
+  if (examples.on() && plan.method == Method::kFedsb)
+    return fail(Code::kBadInput,
+                fmt::format("[examples] cannot go with method = \"{}\": the noise is made for "
+                            "factors that are trained whole",
+                            name_of(plan.method)));
   return {};
 }
 
@@ -229,6 +249,7 @@ Result<void> validate(const CampaignPlan& plan) {
                                              name_of(plan.rule), name_of(plan.method)));
   TRY(check_masking(plan));
   TRY(check_evaluation(plan));
+  TRY(check_examples(plan));
   return check_privacy(plan);
 }
 
@@ -251,6 +272,7 @@ Digest plan_digest(const CampaignPlan& plan) {
   append(bytes, plan.masking);
   append(bytes, plan.privacy);
   bytes.number(std::uint8_t{plan.evaluation});
+  if (plan.examples.on()) bytes.number(plan.examples.noise_multiplier).number(plan.examples.clip);
   return digest_of("freshet/plan/v1", bytes.view());
 }
 

@@ -60,6 +60,16 @@ struct LoraPlan {
 // the clip, and only an update with its weight in fewer than 256 entries can be clamped.
 inline float default_range(double clip) { return static_cast<float>(clip / 16); }
 
+// [examples]: DP-SGD on every node (Abadi et al. 2016), whose noise is in all that leaves it. What
+// it costs depends on how much text a node has: each counts it in a ledger of its own.
+struct ExamplesPlan {
+  static constexpr double kNoiseMax = 64;  // above it nothing is learned
+  double noise_multiplier = 0;             // of the noise in a step, over the clip; 0: none of this
+  float clip = 1;                          // L2 of one example's gradient
+  bool on() const { return noise_multiplier > 0; }
+  bool operator==(const ExamplesPlan&) const = default;
+};
+
 struct CampaignPlan {
   std::string name;
   Mode mode = Mode::kTrustedCoordinator;
@@ -80,6 +90,7 @@ struct CampaignPlan {
   Digest model{};                         // model_digest() of the base model all nodes must hold
   MaskingPlan masking = {};
   PrivacyPlan privacy = {};
+  ExamplesPlan examples = {};
   bool evaluation = false;  // masked sums carry totals of the nodes' held-out text too
   bool operator==(const CampaignPlan&) const = default;
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 
 #include "base/limits.h"
@@ -14,6 +15,16 @@ namespace {
 using toml_file::Document;
 using toml_file::fraction_named;
 using toml_file::Section;
+
+constexpr std::array kExamplePolicies = {ExamplePolicy::kAllow, ExamplePolicy::kRequire,
+                                         ExamplePolicy::kRefuse};
+
+Result<ExamplePolicy> example_policy_named(std::string_view name) {
+  for (const ExamplePolicy each : kExamplePolicies)
+    if (name == name_of(each)) return each;
+  return fail(Code::kBadInput,
+              fmt::format("unknown \"{}\": use \"allow\", \"require\" or \"refuse\"", name));
+}
 
 // A list of texts, each through `named`.
 template <class T, class Named>
@@ -62,6 +73,10 @@ Result<void> read_privacy(const Document& document, NodePolicy& policy) {
   section.real("epsilon_max", epsilon_max);
   if (section.has("epsilon_max")) policy.epsilon_max = epsilon_max;
   section.real("delta", policy.delta);
+  section.choice("examples", policy.examples, example_policy_named);
+  double examples_max = 0;
+  section.real("examples_epsilon_max", examples_max);
+  if (section.has("examples_epsilon_max")) policy.examples_epsilon_max = examples_max;
   return section.finish();
 }
 
@@ -86,6 +101,12 @@ Result<void> validate(const NodePolicy& policy) {
                             policy.corrupt.part, policy.corrupt.whole));
   TRY(within<std::uint32_t>("newcomer_days", policy.newcomer_days, 0, 3650));
   if (policy.epsilon_max) TRY(above_zero("epsilon_max", *policy.epsilon_max));
+  if (policy.examples_epsilon_max)
+    TRY(above_zero("examples_epsilon_max", *policy.examples_epsilon_max));
+  if (policy.examples_epsilon_max && policy.examples != ExamplePolicy::kRequire)
+    return fail(Code::kBadInput,
+                "examples_epsilon_max needs examples = \"require\": a training without their "
+                "noise would cost more than any epsilon");
   TRY(above_zero("delta", policy.delta));
   TRY(within("delta", policy.delta, 0.0, 0.1));
   return {};
@@ -100,6 +121,15 @@ std::string list(const std::vector<T>& values, Text text) {
 }
 
 }  // namespace
+
+std::string_view name_of(ExamplePolicy policy) {
+  switch (policy) {
+    case ExamplePolicy::kAllow: return "allow";
+    case ExamplePolicy::kRequire: return "require";
+    case ExamplePolicy::kRefuse: return "refuse";
+  }
+  return "allow";
+}
 
 Result<NodePolicy> parse_policy_file(std::string_view toml, std::string_view source) {
   if (toml.size() > limits::kCampaignFileBytesMax)
@@ -158,10 +188,19 @@ std::string to_toml(const NodePolicy& policy) {
              "# The most that this node's contributions may ever cost its owner, at delta. Where\n"
              "# it is set, the node takes part in rounds with noise alone.\n"
              "{}\n"
-             "delta = {}\n",
+             "delta = {}\n"
+             "# Noise in every step of training, for single examples of this node's text: "
+             "\"allow\",\n"
+             "# \"require\" or \"refuse\" it; and the most that trainings may ever cost each of "
+             "them.\n"
+             "examples = \"{}\"\n"
+             "{}\n",
              policy.epsilon_max ? fmt::format("epsilon_max = {}", *policy.epsilon_max)
                                 : std::string("# epsilon_max = 8"),
-             policy.delta);
+             policy.delta, name_of(policy.examples),
+             policy.examples_epsilon_max
+                 ? fmt::format("examples_epsilon_max = {}", *policy.examples_epsilon_max)
+                 : std::string("# examples_epsilon_max = 8"));
 }
 
 }  // namespace freshet

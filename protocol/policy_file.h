@@ -12,6 +12,9 @@
 
 namespace freshet {
 
+enum class ExamplePolicy : std::uint8_t { kAllow, kRequire, kRefuse };
+std::string_view name_of(ExamplePolicy policy);  // "allow", "require", "refuse"
+
 struct NodePolicy {
   // [campaigns]
   std::vector<Mode> modes{Mode::kMasked};
@@ -28,6 +31,8 @@ struct NodePolicy {
   // [privacy]
   std::optional<double> epsilon_max;  // over this node's life; set: no round without noise
   double delta = 1e-5;                // at which epsilon is counted
+  ExamplePolicy examples = ExamplePolicy::kAllow;  // privacy of single examples of its text
+  std::optional<double> examples_epsilon_max;      // over this node's life; needs kRequire
 
   bool operator==(const NodePolicy&) const = default;
 };

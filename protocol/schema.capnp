@@ -127,6 +127,7 @@ struct Plan {
   masking @25 :Masking;
   privacy @26 :Privacy;
   evaluation @27 :Bool;
+  examples @28 :Examples;
 }
 
 enum Mode {
@@ -157,6 +158,11 @@ struct Privacy {
   adaptiveClip @6 :Bool;
   clipQuantile @7 :Float64;
   clipRate @8 :Float64;
+}
+
+struct Examples {
+  noiseMultiplier @0 :Float64;
+  clip @1 :Float32 = 1;
 }
 
 enum Method {

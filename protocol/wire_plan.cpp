@@ -179,6 +179,10 @@ void write(PlanWriter to, const CampaignPlan& plan) {
   write(to.initMasking(), plan.masking);
   write(to.initPrivacy(), plan.privacy);
   to.setEvaluation(plan.evaluation);
+  if (!plan.examples.on()) return;
+  auto examples = to.initExamples();
+  examples.setNoiseMultiplier(plan.examples.noise_multiplier);
+  examples.setClip(plan.examples.clip);
 }
 
 Result<CampaignPlan> read(PlanReader from) {
@@ -202,6 +206,10 @@ Result<CampaignPlan> read(PlanReader from) {
   if (from.hasMasking()) plan.masking = read(from.getMasking());
   if (from.hasPrivacy()) plan.privacy = read(from.getPrivacy());
   plan.evaluation = from.getEvaluation();
+  if (from.hasExamples()) {
+    const auto examples = from.getExamples();
+    plan.examples = {examples.getNoiseMultiplier(), examples.getClip()};
+  }
   TRY(validate(plan));
   return plan;
 }

@@ -2,6 +2,7 @@
 
 #include "trainer/finetune.h"
 #include "trainer/threads.h"
+#include "trainer/training/examples.h"
 
 namespace freshet {
 namespace {
@@ -43,8 +44,13 @@ Result<TextOpened> ModelBackend::open_text(OpenText request, const OnProgress& o
              read_documents(request.files, {&model->chat, {}}));
   TRY_ASSIGN(Corpus corpus, make_corpus(model->tokenizer, documents, request.heldout_share,
                                         request.window, on_progress));
-  TextOpened reply{request.id, corpus.train.bytes, corpus.heldout.bytes, corpus.train.size(),
-                   corpus.heldout.size()};
+  TextOpened reply{request.id,
+                   corpus.train.bytes,
+                   corpus.heldout.bytes,
+                   corpus.train.size(),
+                   corpus.heldout.size(),
+                   examples_of(corpus.train, request.window).size(),
+                   text_digest(corpus.train)};
   corpora_.insert_or_assign(request.corpus, std::move(corpus));
   return reply;
 }

@@ -1,8 +1,11 @@
 #include "trainer/finetune.h"
 
 #include <algorithm>
+#include <bit>
 
+#include "base/fields.h"
 #include "trainer/training/batches.h"
+#include "trainer/training/examples.h"
 #include "trainer/training/train.h"
 
 namespace freshet {
@@ -10,6 +13,30 @@ namespace {
 
 constexpr int kTrainedRows =
     4096;  // of one pass: what a campaign asks for is cut up, so that it fits a machine
+
+// Draws and noise are used for this training and for none that differs in anything.
+Digest name_of_training(const FinetunePlan& plan, const std::vector<float>& adapter) {
+  FieldWriter name;
+  name.number(static_cast<std::uint32_t>(plan.steps));
+  name.number(static_cast<std::uint32_t>(plan.batch));
+  name.number(static_cast<std::uint32_t>(plan.window))
+      .number(std::bit_cast<std::uint32_t>(plan.lr));
+  name.number(std::uint8_t{plan.train_a}).number(std::uint8_t{plan.train_b});
+  name.number(std::bit_cast<std::uint64_t>(plan.examples.multiplier));
+  name.number(std::bit_cast<std::uint32_t>(plan.examples.clip)).fixed(plan.examples.text);
+  name.fixed(digest_of(as_bytes(std::span<const float>(adapter))));
+  return digest_of("freshet/example-training/v1", name.view());
+}
+
+Result<void> take_noise(const FinetunePlan& plan, const TokenStream& text, TrainPlan& whole) {
+  if (!(plan.examples.clip > 0))
+    return fail(Code::kBadInput, "privacy of examples takes a clip above 0");
+  if (text_digest(text) != plan.examples.text)
+    return fail(Code::kUnavailable,
+                "the text is another than the one whose examples were charged; it is read again");
+  whole.dp = {plan.examples.multiplier, plan.examples.clip};
+  return {};
+}
 
 }  // namespace
 
@@ -24,6 +51,14 @@ Result<Finetuned> finetune(const Transformer& model, const FinetunePlan& plan,
   whole.micro_batch =
       std::clamp(kTrainedRows / std::max(plan.window, 1), 1, std::max(plan.batch, 1));
   TrainHooks hooks;
+  Secret key;
+  if (plan.examples.on()) {
+    TRY(take_noise(plan, text, whole));
+    key = Secret(plan.examples.key.size());
+    std::ranges::copy(plan.examples.key, key.writable().begin());
+    hooks.dp_key = &key;
+    hooks.dp_training = name_of_training(plan, start.adapter);
+  }
   if (step_done) hooks.step_done = [&](int done, int total, float) { step_done(done, total); };
   TRY_ASSIGN(Trained trained, train(model, whole, layout, std::move(start), text, hooks));
   Finetuned result;

@@ -61,14 +61,14 @@ void list(Fields& fields, Finetuned& finetuned) {
   fields.real("seconds", finetuned.seconds, kPositive);
 }
 
-void list(Fields& fields, Digest& digest) {
+void list(Fields& fields, Digest& digest, const char* key = "digest") {
   std::string hex = to_hex(digest);
-  fields.text("digest", hex, 2 * digest.size());
+  fields.text(key, hex, 2 * digest.size());
   Result<Digest> read = digest_from_hex(hex);
   if (read)
     digest = *read;
   else
-    fields.refuse("digest");
+    fields.refuse(key);
 }
 
 // At the end of a character.
@@ -141,6 +141,8 @@ void list(Fields& fields, TextOpened& reply) {
   fields.count("heldout_bytes", reply.heldout_bytes, kAny);
   fields.count("train_tokens", reply.train_tokens, kAny);
   fields.count("heldout_tokens", reply.heldout_tokens, kAny);
+  fields.count("train_examples", reply.train_examples, kAny);
+  list(fields, reply.train_text, "train_text");
 }
 
 void list(Fields& fields, Finetune& request) {
@@ -156,6 +158,11 @@ void list(Fields& fields, Finetune& request) {
   fields.integer("window", request.plan.window, kWindow);
   fields.real("lr", request.plan.lr, {0, 10});
   fields.count("seed", request.plan.seed, kAny);
+  ExampleNoise& examples = request.plan.examples;
+  fields.real("example_noise", examples.multiplier, {0, ExampleNoise::kMultiplierMax});
+  fields.real("example_clip", examples.clip, kPositive);
+  list(fields, examples.text, "example_text");
+  list(fields, examples.key, "example_key");
   fields.floats("adapter", request.adapter);
 }
 

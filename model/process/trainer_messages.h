@@ -51,6 +51,8 @@ struct OpenText {
 struct TextOpened {
   RequestId id;
   std::uint64_t train_bytes = 0, heldout_bytes = 0, train_tokens = 0, heldout_tokens = 0;
+  std::uint64_t train_examples = 0;  // at the request's window
+  Digest train_text{};               // text_digest() of what trains
 };
 
 struct Finetune {

@@ -82,12 +82,19 @@ TEST(Policy, RefusesByTheNodesOwnWord) {
       {"does not list layout", [](Round& r) { r.policy.layouts = {Digest{9}}; }},
       {"evaluation totals",
        [](Round& r) { r.policy.evaluation = false, r.plan.evaluation = true; }},
+      {"no noise for single examples",
+       [](Round& r) { r.policy.examples = ExamplePolicy::kRequire; }},
+      {"noise for single examples, which this node's policy refuses",
+       [](Round& r) {
+         r.policy.examples = ExamplePolicy::kRefuse;
+         r.plan.examples.noise_multiplier = 1, r.refresh();
+       }},
       {"does not allow mode", [](Round& r) { r.policy.modes = {Mode::kTrustedCoordinator}; }},
       {"words of 19 bits, where the sum of 16 nodes takes 20",
        [](Round& r) { r.descriptor.word_bits = 19; }},
       {"words of 33 bits", [](Round& r) { r.descriptor.word_bits = 33; }},
-      {"this node needs a newer", [](Round& r) { r.descriptor.version = 3; }},
-      {"the coordinator needs a newer", [](Round& r) { r.descriptor.version = 1; }},
+      {"this node needs a newer", [](Round& r) { ++r.descriptor.version; }},
+      {"the coordinator needs a newer", [](Round& r) { --r.descriptor.version; }},
   };
   for (const Row& row : kRows) {
     Round round;

@@ -200,6 +200,7 @@ CampaignRecord World::record() const {
     record.file.adapt = {
         .enabled = true, .llm = model().string(), .public_text = public_text, .steps = 5};
   if (!plan_.masked) return record;
+  plan.examples.noise_multiplier = plan_.example_noise;
   plan.mode = Mode::kMasked;
   plan.masking.phase_ms = plan_.phase_ms;
   plan.evaluation = plan_.evaluation;
@@ -293,9 +294,15 @@ Child World::start_mortal_node(int number, const std::string& address, std::stri
 }
 
 Child World::start_strict_node(int number, const std::string& address) const {
+  NodePolicy policy = options_of(number, address).policy;
+  policy.honest_min = 100;
+  return start_node_of(policy, number, address);
+}
+
+Child World::start_node_of(const NodePolicy& policy, int number, const std::string& address) const {
   return run_node(number, [=, this] {
     NodeOptions options = options_of(number, address);
-    options.policy.honest_min = 100;
+    options.policy = policy;
     return options;
   });
 }

@@ -53,6 +53,7 @@ struct FleetPlan {
   int poisoned = 0;               // of the nodes, from the first one on: they learn the opposite
   int groups = 1;
   bool evaluation = false;
+  double example_noise = 0;  // of a step of training; 0: none
 };
 
 // What happens to a coordinator's journal.
@@ -75,6 +76,7 @@ class World {
   Child start_mortal_node(int node, const std::string& address, std::string phase) const;
   Child start_strict_node(int node,
                           const std::string& address) const;  // its policy wants more honest ones
+  Child start_node_of(const NodePolicy& policy, int node, const std::string& address) const;
 
   // Takes part with random bytes in place of sealed updates, and with frames of garbage; ends with
   // the campaign.

@@ -79,6 +79,18 @@ TEST(MaskedCampaign, WhoseCoordinatorIsKilledAgainAndAgainPublishesTheSameAdapte
   EXPECT_EQ(twin.adapter_bytes("slm_adapter"), undisturbed);
 }
 
+// Twice, in the middle of a phase: what was not written down never happened, and is said again.
+TEST(MaskedCampaign, WaitsForRoomOnAFullDiskAndLosesNothing) {
+  TempFolder folder;
+  const World world = World::make(folder / "a", {.nodes = 8, .rounds = 2, .masked = true});
+  const World twin = world.copy_to(folder / "b");
+  const std::string undisturbed = run_undisturbed(world);
+  Child coordinator = twin.start_coordinator({.die_at = {}, .full_from = 22, .full_for = 3});
+  std::vector<Child> nodes = start_nodes(twin, coordinator.line());
+  wait_for_end(twin, nodes, coordinator);
+  EXPECT_EQ(twin.adapter_bytes("slm_adapter"), undisturbed);
+}
+
 // I7: what a receipt says was spent is in the ledger, which is charged before a sum is opened.
 TEST(MaskedCampaign, ChargesItsLedgerForEveryRoundThatItOpens) {
   TempFolder folder;

@@ -50,7 +50,9 @@ class LearnerBackend final : public TrainerBackend {
     opened.heldout_bytes = opened.train_bytes / 10;
     opened.train_bytes -= opened.heldout_bytes;
     opened.train_tokens = opened.train_bytes / 4;
-    const Digest digest = hasher.finish();
+    opened.train_examples = 100;
+    const Digest digest = opened.train_text = hasher.finish();
+    texts_[request.corpus] = digest;
     std::copy_n(digest.begin(), sizeof(std::uint64_t),
                 reinterpret_cast<std::uint8_t*>(&points_[request.corpus]));
     return opened;
@@ -60,6 +62,8 @@ class LearnerBackend final : public TrainerBackend {
     TRY_ASSIGN(Layout whole, layout_of(request.slot, request.plan.adapter));
     if (request.adapter.size() != whole.size)
       return fail(Code::kBadInput, "the adapter has another layout");
+    if (request.plan.examples.on() && request.plan.examples.text != texts_[request.corpus])
+      return fail(Code::kUnavailable, "another text than was charged");
     Finetuned finetuned{request.adapter, 0, 0, 0};
     finetuned.first_loss = static_cast<float>(distance(request.corpus, finetuned.adapter));
     for (const LayoutEntry& entry : whole.entries) {
@@ -106,6 +110,7 @@ class LearnerBackend final : public TrainerBackend {
   std::map<Slot, ModelConfig> configs_;
   std::map<std::string, std::uint64_t> points_;
   std::map<std::string, double> paces_;  // of learning
+  std::map<std::string, Digest> texts_;
 };
 
 }  // namespace

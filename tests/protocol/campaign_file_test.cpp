@@ -231,12 +231,31 @@ clip_rate = 0.1
   ASSERT_TRUE(file) << file.error().what;
   EXPECT_EQ(file->plan.masking, (MaskingPlan{5, {1, 4}, {1, 10}, {1, 2}, 7000}));
   EXPECT_EQ(file->plan.privacy, (PrivacyPlan{true, 3, 1e-6, 1.5, 0.5, 5, true, 0.6, 0.1}));
+  EXPECT_EQ(file->plan.method, Method::kFedsvd) << "where noise is and no method is named";
+  EXPECT_EQ(totals->plan.method, CampaignPlan{}.method);
   EXPECT_EQ(error_of("[campaign]\nname = \"m\"\nmodel = \"m\"\n[masking]\ncorrupt = \"third\""),
             "c.toml:5: [masking] corrupt: \"third\" is no fraction: write \"1/3\"");
   EXPECT_EQ(error_of("[campaign]\nname = \"m\"\nmodel = \"m\"\n[masking]\ncorrupt = \"4/3\""),
             "c.toml: [masking] corrupt is 4/3: it must be a fraction from 0 to 1");
   EXPECT_EQ(error_of("[campaign]\nname = \"m\"\nmodel = \"m\"\n[masking]\ncorrupt = \"1/0\""),
             "c.toml: [masking] corrupt is 1/0: it must be a fraction from 0 to 1");
+}
+
+TEST(CampaignFile, AsksForNoiseForExamples) {
+  const std::string plain = "[campaign]\nname = \"m\"\nmodel = \"m\"\n";
+  const auto file =
+      parse_campaign_file(plain + "[examples]\nnoise_multiplier = 1.5\nclip = 0.25\n", "c.toml");
+  ASSERT_TRUE(file) << file.error().what;
+  EXPECT_EQ(file->plan.examples, (ExamplesPlan{1.5, 0.25f}));
+  EXPECT_EQ(*parse_campaign_file(to_toml(*file), "again"), *file);
+  EXPECT_FALSE(parse_campaign_file(plain, "c.toml")->plan.examples.on());
+  EXPECT_EQ(error_of(plain + "[examples]\nclip = 1\n").substr(0, 43),
+            "c.toml: [examples] has no noise_multiplier:");
+  EXPECT_EQ(error_of(plain + "[examples]\nnoise_multiplier = 0\n").substr(0, 41),
+            "c.toml: [examples] noise_multiplier is 0:");
+  EXPECT_EQ(error_of(plain + "[examples]\nnoise_multiplier = 1\n[evaluation]\ntotals = true\n"),
+            "c.toml: [evaluation] totals cannot go with [examples]: they have no noise; leave one "
+            "out");
 }
 
 TEST(CampaignFile, WhatIsMissingIsAskedFor) {

@@ -131,6 +131,21 @@ TEST(Plan, PrivacyNeedsMasksAndEqualWeights) {
       "[masking] honest_min; make that as large");
 }
 
+TEST(Plan, NoiseForExamplesNeedsEqualWeightsAndWholeFactors) {
+  const auto noisy = [](auto& p) { p.examples.noise_multiplier = 1, p.grid.weight_max = 1; };
+  EXPECT_EQ(error_after(noisy), "valid");
+  EXPECT_EQ(error_after([&](auto& p) { noisy(p), p.examples.noise_multiplier = 65; }),
+            "[examples] noise_multiplier is 65: 0, or up to 64");
+  EXPECT_EQ(error_after([&](auto& p) { noisy(p), p.examples.noise_multiplier = -1; }),
+            "[examples] noise_multiplier is -1: 0, or up to 64");
+  EXPECT_EQ(error_after([&](auto& p) { noisy(p), p.examples.clip = 0; }),
+            "[examples] clip is 0: it must be a finite number above 0");
+  EXPECT_EQ(error_after([&](auto& p) { noisy(p), p.grid.weight_max = 2; }).substr(0, 38),
+            "[examples] needs [update] weight_max =");
+  EXPECT_EQ(error_after([&](auto& p) { noisy(p), p.method = Method::kFedsb; }).substr(0, 45),
+            "[examples] cannot go with method = \"fed-sb\": ");
+}
+
 TEST(Plan, EveryFieldHasAPartInTheDigest) {
   const std::function<void(CampaignPlan&)> changes[] = {
       [](auto&) {},
@@ -194,6 +209,10 @@ TEST(Plan, EveryFieldHasAPartInTheDigest) {
       [](auto& p) { p.privacy.clip_quantile /= 2; },
       [](auto& p) { p.privacy.clip_rate /= 2; },
       [](auto& p) { p.evaluation = true; },
+      [](auto& p) { p.examples.noise_multiplier = 1; },
+      [](auto& p) {
+        p.examples = {1, 2};
+      },
   };
   std::set<Digest> digests;
   for (const auto& change : changes) {

@@ -29,6 +29,8 @@ TEST(PolicyFile, EveryKeyIsReadAndWritten) {
   all.newcomer_days = 30;
   all.epsilon_max = 2.5;
   all.delta = 1e-6;
+  all.examples = ExamplePolicy::kRequire;
+  all.examples_epsilon_max = 3.5;
   for (const NodePolicy& policy : {all, NodePolicy{}}) {
     const auto read = parse_policy_file(to_toml(policy), "policy.toml");
     ASSERT_TRUE(read) << read.error().what;
@@ -62,6 +64,10 @@ TEST(PolicyFile, RefusesByNameAndLine) {
       {"[privacy]\nepsilon_max = nan\n", "epsilon_max is nan"},
       {"[privacy]\nepsilon_max = inf\n", "epsilon_max is inf"},
       {"[privacy]\ndelta = 0.5\n", "delta is 0.5"},
+      {"[privacy]\nexamples = \"maybe\"\n", "use \"allow\", \"require\" or \"refuse\""},
+      {"[privacy]\nexamples_epsilon_max = 2\n", "examples_epsilon_max needs examples = "},
+      {"[privacy]\nexamples = \"require\"\nexamples_epsilon_max = 0\n",
+       "examples_epsilon_max is 0"},
       {"[privacy\n", "p.toml:1: "},
   };
   for (const Row& row : kRows) {

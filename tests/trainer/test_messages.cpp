@@ -132,6 +132,7 @@ TEST(TrainerMessages, LoadModelOfAGgufHasNoConfig) {
 TEST(TrainerMessages, FinetuneComesBackBitForBit) {
   Finetune request{RequestId{1}, Slot::kLlm, "a corpus", {}, odd_floats()};
   request.plan = {{3, 0.1f, {"q_proj", "v_proj"}}, true, false, true, 11, 12, 13, 5e-3f, kHuge};
+  request.plan.examples = {1.25, 0.1f, {4, 5}, {6, 7}};
   const auto read = passed_on_as<Finetune>(request);
   EXPECT_EQ(read.slot, Slot::kLlm);
   EXPECT_EQ(read.corpus, "a corpus");
@@ -144,6 +145,10 @@ TEST(TrainerMessages, FinetuneComesBackBitForBit) {
   EXPECT_EQ(read.plan.window, 13);
   EXPECT_EQ(read.plan.lr, 5e-3f);
   EXPECT_EQ(read.plan.seed, kHuge);
+  EXPECT_EQ(read.plan.examples.multiplier, 1.25);
+  EXPECT_EQ(read.plan.examples.clip, 0.1f);
+  EXPECT_EQ(read.plan.examples.text, request.plan.examples.text);
+  EXPECT_EQ(read.plan.examples.key, request.plan.examples.key);
   EXPECT_TRUE(same_bits(read.adapter, odd_floats()));
 }
 
@@ -208,7 +213,9 @@ TEST(TrainerMessages, RepliesComeBack) {
   EXPECT_EQ(model.parameters, kHuge);
   EXPECT_EQ(model.digest, loaded.digest);
 
-  const auto text = answered_as<TextOpened>(TextOpened{RequestId{2}, 10, 20, 30, 40});
+  const auto text = answered_as<TextOpened>(TextOpened{RequestId{2}, 10, 20, 30, 40, 50, {6}});
+  EXPECT_EQ(text.train_examples, 50u);
+  EXPECT_EQ(text.train_text, Digest{6});
   EXPECT_EQ(
       std::vector({text.train_bytes, text.heldout_bytes, text.train_tokens, text.heldout_tokens}),
       (std::vector<std::uint64_t>{10, 20, 30, 40}));

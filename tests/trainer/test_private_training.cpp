@@ -7,6 +7,7 @@
 #include "aggregation/privacy/calibration.h"
 #include "base/rng.h"
 #include "tests/trainer/golden_model.h"
+#include "trainer/finetune.h"
 #include "trainer/threads.h"
 #include "trainer/training/examples.h"
 #include "trainer/training/private_gradient.h"
@@ -234,6 +235,29 @@ TEST_F(PrivateTrainingOf, LearnsAllTheSame) {
   const std::vector<float> losses = run()->state.losses;
   ASSERT_EQ(losses.size(), 40u);
   EXPECT_LT(losses.back(), losses.front() - 0.5f);
+}
+
+// As a campaign's node asks for it: repeatable under one key, and over the text that was charged.
+TEST_F(PrivateTrainingOf, OfACampaignIsTheSameAgainUnderItsKeyAlone) {
+  FinetunePlan asked = plan.base;
+  asked.steps = 3;
+  asked.examples = {0.5, 1, text_digest(text), {7}};
+  const auto adapter_of = [&](const FinetunePlan& each) {
+    return finetune(model.transformer, each, {}, text, {}).value().adapter;
+  };
+  const std::vector<float> once = adapter_of(asked);
+  EXPECT_EQ(adapter_of(asked), once);
+  FinetunePlan other = asked;
+  other.examples.key[0] = 8;
+  EXPECT_NE(adapter_of(other), once);
+  other = asked;
+  other.examples.multiplier = 0;
+  EXPECT_NE(adapter_of(other), once);
+  const auto another_text = finetune(model.transformer, asked, {}, stories(160, 17, 2), {});
+  ASSERT_FALSE(another_text);
+  EXPECT_EQ(another_text.error().code, Code::kUnavailable) << another_text.error().what;
+  asked.examples.clip = 0;
+  EXPECT_EQ(finetune(model.transformer, asked, {}, text, {}).error().code, Code::kBadInput);
 }
 
 TEST_F(PrivateTrainingOf, LearnsNothingWhereNoiseIsAllThereIs) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "crypto/digest.h"
 #include "crypto/keyed_rng.h"
 #include "trainer/training/batches.h"
 #include "trainer/training/private_gradient.h"
@@ -21,6 +22,20 @@ std::vector<Piece> examples_of(const TokenStream& stream, int window) {
     }
   }
   return examples;
+}
+
+Digest text_digest(const TokenStream& stream) {
+  Hasher hasher;
+  const auto add = [&hasher](ByteView part) {
+    const std::uint64_t size = part.size();
+    hasher.update(as_bytes(std::span<const std::uint64_t>(&size, 1)));
+    hasher.update(part);
+  };
+  add(as_bytes("freshet/example-text/v1"));
+  add(as_bytes(std::span<const TokenId>(stream.ids)));
+  add(stream.counts);
+  add(as_bytes(std::span<const std::size_t>(stream.starts)));
+  return hasher.finish();
 }
 
 TokenBatch example_batch(const TokenStream& stream, const Piece& example) {

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "base/bytes.h"
 #include "crypto/secret.h"
 #include "model/text/packing.h"
 #include "trainer/transformer/pass.h"
@@ -13,6 +14,9 @@ namespace freshet {
 
 // In the order of the text; those in which no target counts are left out.
 std::vector<Piece> examples_of(const TokenStream& stream, int window);
+
+// A name for all that is trained on: no two texts have one.
+Digest text_digest(const TokenStream& stream);
 
 // One example as a batch of one sequence.
 TokenBatch example_batch(const TokenStream& stream, const Piece& example);

@@ -12,7 +12,7 @@
 #include "crypto/digest.h"
 #include "crypto/keyed_rng.h"
 #include "crypto/secret.h"
-#include "model/adapter.h"
+#include "model/language_model.h"
 
 namespace freshet {
 
@@ -22,7 +22,7 @@ KeyedRng rng_of_step(const Secret& key, std::string_view purpose, const Digest& 
 class PrivateGradient {
  public:
   static constexpr int kGridBits = 18;
-  static constexpr double kMultiplierMax = 64;
+  static constexpr double kMultiplierMax = ExampleNoise::kMultiplierMax;
 
   // Of the entries that are trained; noise comes to no other. REQUIRES: clip > 0, 0 < multiplier <=
   // kMultiplierMax.
