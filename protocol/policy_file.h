@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/device_rules.h"
 #include "protocol/plan.h"
 
 namespace freshet {
@@ -17,6 +18,7 @@ std::string_view name_of(ExamplePolicy policy);  // "allow", "require", "refuse"
 
 struct NodePolicy {
   // [campaigns]
+  std::vector<std::string> names;  // of campaigns, `*` for any letters; empty: all
   std::vector<Mode> modes{Mode::kMasked};
   std::vector<Method> methods;   // empty: all
   std::vector<Digest> models;    // empty: the one that the node holds
@@ -33,6 +35,8 @@ struct NodePolicy {
   double delta = 1e-5;                // at which epsilon is counted
   ExamplePolicy examples = ExamplePolicy::kAllow;  // privacy of single examples of its text
   std::optional<double> examples_epsilon_max;      // over this node's life; needs kRequire
+  DeviceRules training;               // [training]
+  DataRules data;                     // [data]
 
   bool operator==(const NodePolicy&) const = default;
 };
