@@ -9,9 +9,12 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/stop_signal.h"
+#include "coordinator/cloud_model_checks.h"
 #include "coordinator/driver.h"
 #include "coordinator/operator_client.h"
+#include "coordinator/traffic.h"
 #include "membership/command.h"
+#include "model/files/model_parts.h"
 
 namespace freshet {
 namespace {
@@ -159,6 +162,25 @@ Result<int> submit(const Options& options) {
              {{"do", "submit"}, {"toml", toml}, {"source", options.file}, {"base", base.string()}});
 }
 
+// What the campaign of a file would move, without a coordinator.
+Result<int> plan(const Options& options) {
+  TRY_ASSIGN(const std::string toml, read_file(options.file, limits::kOperatorLineBytesMax / 2));
+  TRY_ASSIGN(CampaignFile file, parse_campaign_file(toml, options.file));
+  const Path base = Path(options.file).parent_path();
+  file.adapt.question = (base / file.adapt.question).string();
+  TRY(take_question(file));
+  TRY_ASSIGN(const ModelFiles small, open_model_folder(base / file.model));
+  TRY_ASSIGN(const ModelConfig slm, read_config(small));
+  std::optional<ModelConfig> llm;
+  if (!file.adapt.llm.empty()) {
+    TRY_ASSIGN(const ModelFiles large, open_model_folder(base / file.adapt.llm));
+    TRY_ASSIGN(llm, read_config(large));
+  }
+  TRY_ASSIGN(const Traffic traffic, traffic_of(file, slm, llm ? &*llm : nullptr));
+  std::fputs((options.json ? to_text(to_json(traffic)) + "\n" : to_text(traffic)).c_str(), stdout);
+  return 0;
+}
+
 void add_folder(Command* app, Options& options) {
   app->add_option("--dir", options.folder, "Folder of the coordinator: keys, campaigns, journal")
       ->required()
@@ -181,6 +203,7 @@ Result<int> dispatch(const Command& app, const Options& options) {
   if (verb == "join") return join(options);
   if (verb == "rotate") return rotate(options);
   if (verb == "run") return run(options);
+  if (verb == "campaign plan") return plan(options);
   if (verb == "campaign submit") return submit(options);
   if (verb == "campaign rollback")
     return ask(options, {{"do", "rollback"}, {"version", options.version}});
@@ -234,6 +257,10 @@ int main_of(int argc, char** argv) {
   Command* campaign =
       app.add_subcommand("campaign", "Submit and follow campaigns of a running coordinator");
   campaign->require_subcommand();
+  Command* plan_verb = campaign->add_subcommand(
+      "plan", "What a campaign would send and fetch, by way of teaching the cloud model");
+  plan_verb->add_option("FILE", options.file, "The campaign")->required();
+  plan_verb->add_flag("--json", options.json, "One JSON object");
   add_campaign_verb(campaign, options, "submit", "Queue the campaign that a TOML file describes")
       ->add_option("FILE", options.file, "The campaign")
       ->required();

@@ -184,6 +184,11 @@ void append(CanonicalBytes& to, const PrivacyPlan& privacy) {
   to.number(privacy.clip_rate);
 }
 
+void append(CanonicalBytes& to, const LogitsPlan& logits) {
+  to.text("logits").raw(logits.question).number(logits.rows).number(logits.candidates);
+  to.number(logits.temperature).number(logits.slope).number(logits.full);
+}
+
 }  // namespace
 
 std::string_view name_of(Mode mode) {
@@ -229,6 +234,7 @@ Result<void> validate(const CampaignPlan& plan) {
                                              name_of(plan.rule), name_of(plan.method)));
   TRY(check_masking(plan));
   TRY(check_evaluation(plan));
+  TRY(validate(plan.logits, plan));
   return check_privacy(plan);
 }
 
@@ -251,6 +257,7 @@ Digest plan_digest(const CampaignPlan& plan) {
   append(bytes, plan.masking);
   append(bytes, plan.privacy);
   bytes.number(std::uint8_t{plan.evaluation});
+  if (plan.logits.on) append(bytes, plan.logits);
   return digest_of("freshet/plan/v1", bytes.view());
 }
 

@@ -127,6 +127,17 @@ struct Plan {
   masking @25 :Masking;
   privacy @26 :Privacy;
   evaluation @27 :Bool;
+  logits @28 :Logits;
+}
+
+struct Logits {
+  on @0 :Bool;
+  question @1 :Data;
+  rows @2 :UInt32;
+  candidates @3 :UInt32;
+  temperature @4 :Float32;
+  slope @5 :Float32;
+  full @6 :Float32;
 }
 
 enum Mode {
