@@ -29,6 +29,7 @@ Run a fleet:
   coordinator run      Serve nodes and run campaigns
   node init            Make a node's keys and print its identity
   node run             Train on the text of one folder when the coordinator has a campaign
+  campaign plan        What a campaign would send and fetch, before it is submitted
   campaign submit      Queue the campaign that a TOML file describes; --dry-run shows its cost
   campaign diff        Show what differs between two campaign files
   campaign ls          List the campaigns of a coordinator
@@ -58,6 +59,7 @@ Work with models:
   model generate       Continue a prompt or answer in a chat
   model merge          Fold an adapter into the weights of its model
   model convert        Write a model or an adapter as Hugging Face's, PEFT's or GGUF's
+  model question       What a campaign of masked logits asks: make it, or read it
   model tokenizer      Text to ids and back, or a tokenizer of your own
   model pretrain       Train a base model from nothing
   simulate learning    A campaign's learning over many nodes in one process

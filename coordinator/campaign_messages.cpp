@@ -28,7 +28,8 @@ Result<void> CampaignRun::receive(NodeId node, const NodeMessage& message, Insta
 }
 
 Result<void> CampaignRun::on_message(NodeId node, const Hello& hello, Instant now) {
-  const bool same_model = hello.model == plan_.model;
+  // In a campaign of logits a node's model is its own business; it checks the tokenizer itself.
+  const bool same_model = plan_.logits.on || hello.model == plan_.model;
   if (hello.protocol == kProtocol && same_model) {
     strangers_.erase(node);
     return feed(campaign::Hello{node, now}, now);

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "coordinator/cloud_model_checks.h"
 #include "model/files/model_parts.h"
 #include "model/files/peft_adapter.h"
 #include "model/text/corpus.h"
@@ -27,19 +28,6 @@ CampaignId random_id() {
 std::string absolute(const std::string& path, const Path& base) {
   if (path.empty() || Path(path).is_absolute()) return path;
   return (base / path).lexically_normal().string();
-}
-
-Result<void> check_adapt(const AdaptPlan& adapt, const ModelFiles& slm) {
-  if (!adapt.enabled) return {};
-  TRY_ASSIGN(ModelFiles llm, open_model_folder(adapt.llm));
-  TRY_ASSIGN(MappedFile of_slm, MappedFile::of(slm.tokenizer.fd, slm.tokenizer.name));
-  TRY_ASSIGN(MappedFile of_llm, MappedFile::of(llm.tokenizer.fd, llm.tokenizer.name));
-  const ByteView a = of_slm.view(), b = of_llm.view();
-  if (!std::equal(a.begin(), a.end(), b.begin(), b.end()))
-    return fail(Code::kBadInput, adapt.llm +
-                                     ": its tokenizer.json differs from the small model's; "
-                                     "distillation needs one tokenizer");
-  return open_text_folder(adapt.public_text).map([](const auto&) {});
 }
 
 }  // namespace
@@ -91,11 +79,13 @@ Result<CampaignRecord> CampaignQueue::prepare(std::string_view toml, std::string
   record.file.model = absolute(record.file.model, base);
   record.file.adapt.llm = absolute(record.file.adapt.llm, base);
   record.file.adapt.public_text = absolute(record.file.adapt.public_text, base);
+  record.file.adapt.question = absolute(record.file.adapt.question, base);
   record.file.robust.public_text = absolute(record.file.robust.public_text, base);
   if (!record.file.robust.public_text.empty())
     TRY(open_text_folder(record.file.robust.public_text));
   TRY_ASSIGN(ModelFiles files, open_model_folder(record.file.model));
-  TRY_ASSIGN(Digest digest, model_digest(files));
+  TRY(take_question(record.file));
+  TRY_ASSIGN(Digest digest, digest_of_held(record.file.plan, files));
   if (record.file.plan.model != Digest{} && record.file.plan.model != digest)
     return fail(Code::kBadInput,
                 fmt::format("{}: the file names model {}, this folder holds {}", record.file.model,
@@ -110,7 +100,7 @@ Result<CampaignRecord> CampaignQueue::prepare(std::string_view toml, std::string
   TRY_ASSIGN(ModelConfig config, read_config(files));
   const LoraPlan& lora = record.file.plan.lora;
   TRY(adapter_layout(config, {lora.rank, lora.alpha, lora.targets}));
-  TRY(check_adapt(record.file.adapt, files));
+  TRY(check_adapt(record.file, files));
   record.id = random_id();
   record.number = records_.empty() ? 1 : records_.back().number + 1;
   return record;
@@ -235,11 +225,13 @@ Result<void> CampaignQueue::move_on(CampaignRecord& record, Instant now) {
 Result<void> CampaignQueue::rounds_are_done(CampaignRecord& record) {
   record.version = run_->state().version;
   record.adapter = run_->state().adapter;
-  TRY_ASSIGN(std::vector<float> adapter, run_->adapter());
   const LoraPlan& lora = record.file.plan.lora;
-  TRY(write_peft_folder(
-      campaign_folder(folder_, record.id) / "slm_adapter", run_->model(),
-      {{lora.rank, lora.alpha, lora.targets}, std::move(adapter), record.file.model}));
+  if (!record.file.plan.logits.on) {
+    TRY_ASSIGN(std::vector<float> adapter, run_->adapter());
+    TRY(write_peft_folder(
+        campaign_folder(folder_, record.id) / "slm_adapter", run_->model(),
+        {{lora.rank, lora.alpha, lora.targets}, std::move(adapter), record.file.model}));
+  }
   TRY_ASSIGN(const Json versions, run_->events().versions());
   const Json report{{"campaign", campaign_name(record.id)},
                     {"name", record.file.plan.name},
@@ -254,7 +246,18 @@ Result<void> CampaignQueue::adapt(CampaignRecord& record, Instant now) {
   if (!record.file.adapt.enabled) return set_state(record, CampaignState::kFinished);
   Result<bool> done = false;
   if (!adaptation_) {
+    if (auto unchanged = check_unchanged(record.file); !unchanged) {
+      if (waits_for_ != unchanged.error().what)
+        log::error("{}; the cloud model learns once that is put right", unchanged.error().what);
+      waits_for_ = unchanged.error().what;
+      try_again_at_ = now + limits::kRetryMs;
+      return {};
+    }
+    waits_for_.clear();
     TRY_ASSIGN(std::vector<float> teacher, run_->adapter());
+    TRY(publish_without_training(record.file, campaign_folder(folder_, record.id), run_->model(),
+                                 teacher));
+    if (!trains(record.file.adapt)) return set_state(record, CampaignState::kFinished);
     auto started = Adaptation::start(
         {record.file, std::move(teacher), campaign_folder(folder_, record.id), shared_.trainer});
     if (started) {
@@ -273,8 +276,9 @@ Result<void> CampaignQueue::adapt(CampaignRecord& record, Instant now) {
   adaptation_.reset();
   if (done.error().code == Code::kNoSpace) return tl::unexpected(done.error());
   if (done.error().code == Code::kBadInput || ++adapt_failures_ >= kAdaptTriesMax)
-    return set_state(record, CampaignState::kFailed,
-                     done.error().what + "; slm_adapter/ is there, the cloud model is unchanged");
+    return set_state(
+        record, CampaignState::kFailed,
+        done.error().what + "; what the rounds gave is there, the cloud model is unchanged");
   log::warning("{}; tried again", done.error().what);
   try_again_at_ = now + (limits::kRetryMs << adapt_failures_);
   return {};
@@ -301,6 +305,7 @@ Json CampaignQueue::progress(const CampaignRecord& record, Instant now) const {
                {"eta_s", nullptr},
                {"adapt", nullptr}};
   if (!record.why.empty()) json["why"] = record.why;
+  if (!waits_for_.empty() && record.state == CampaignState::kAdapting) json["why"] = waits_for_;
   if (adaptation_ && record.state == CampaignState::kAdapting) {
     const auto steps = adaptation_->steps();
     json["adapt"] = {{"step", steps.done}, {"total", steps.total}};

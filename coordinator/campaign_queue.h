@@ -67,6 +67,7 @@ class CampaignQueue {
       run_;  // of the active campaign; stays after its end, for nodes that come late
   std::optional<Adaptation> adaptation_;
   int adapt_failures_ = 0;
+  std::string waits_for_;  // why the cloud model does not learn yet; told
   Instant try_again_at_;
   Instant began_at_;
   std::uint64_t began_version_ = 0;

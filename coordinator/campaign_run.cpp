@@ -11,13 +11,19 @@
 #include "coordinator/campaign_store.h"
 #include "coordinator/decision.h"
 #include "model/files/model_parts.h"
+#include "model/question.h"
 
 namespace freshet {
 namespace {
 
+Result<Layout> layout_of(const CampaignPlan& plan, const ModelConfig& config) {
+  if (plan.logits.on) return answer_layout(plan.logits.rows, plan.logits.candidates);
+  return adapter_layout(config, {plan.lora.rank, plan.lora.alpha, plan.lora.targets});
+}
+
 Result<ModelConfig> read_model(const CampaignRecord& record) {
   TRY_ASSIGN(ModelFiles files, open_model_folder(record.file.model));
-  TRY_ASSIGN(Digest digest, model_digest(files));
+  TRY_ASSIGN(Digest digest, digest_of_held(record.file.plan, files));
   if (digest != record.file.plan.model)
     return fail(Code::kBadInput, fmt::format("{}: not the model that campaign {} was submitted "
                                              "with ({}, want {}); put that one back",
@@ -55,8 +61,7 @@ Result<std::unique_ptr<CampaignRun>> CampaignRun::open(Shared shared, const Camp
                     "\" is masked, and this coordinator's folder has no certificate any more: put "
                     "it back");
   TRY_ASSIGN(ModelConfig config, read_model(record));
-  const LoraPlan& lora = record.file.plan.lora;
-  TRY_ASSIGN(Layout layout, adapter_layout(config, {lora.rank, lora.alpha, lora.targets}));
+  TRY_ASSIGN(Layout layout, layout_of(record.file.plan, config));
   TRY(make_folders(folder / "moments", 0700));
   TRY_ASSIGN(BlobStore adapters, BlobStore::open(folder / "adapters"));
   TRY_ASSIGN(BlobStore uploads, BlobStore::open(folder / "uploads"));
@@ -72,6 +77,7 @@ Result<std::unique_ptr<CampaignRun>> CampaignRun::open(Shared shared, const Camp
   }
   run->robust_ = record.file.robust;
   run->model_folder_ = record.file.model;
+  run->question_file_ = record.file.adapt.question;
   TRY(run->start_or_recover(record.id, now));
   return run;
 }
@@ -80,7 +86,7 @@ Result<void> CampaignRun::start_or_recover(CampaignId id, Instant now) {
   TRY_ASSIGN(journal_, shared_.open_journal(folder_ / "journal"));
   TRY_ASSIGN(std::optional<Snapshot> snapshot, journal_->latest_snapshot());
   if (!snapshot) {
-    TRY_ASSIGN(Digest adapter, store_floats(adapters_, initial_adapter(layout_, plan_.lora.seed)));
+    TRY_ASSIGN(const Digest adapter, first_version());
     campaign::Rules rules = campaign::rules_of(plan_);
     rules.groups = robust_.groups;
     if (rules.groups > 1) rules.groups_min = groups_needed(group_rule(robust_, plan_));
@@ -101,6 +107,19 @@ Result<void> CampaignRun::start_or_recover(CampaignId id, Instant now) {
   TRY(feed(campaign::Recovered{now}, now));
   for (const campaign::Effect& effect : campaign::resume(state_, now)) TRY(act(effect, now));
   return drain(now);
+}
+
+// What nodes begin with: an adapter, or a question.
+Result<Digest> CampaignRun::first_version() {
+  if (!plan_.logits.on) return store_floats(adapters_, initial_adapter(layout_, plan_.lora.seed));
+  TRY_ASSIGN(const MappedFile file, MappedFile::open(question_file_));
+  TRY_ASSIGN(const Digest digest, adapters_.put(file.view()));
+  if (digest == plan_.logits.question) return digest;
+  TRY(adapters_.remove(digest));
+  return fail(Code::kBadInput,
+              fmt::format("{}: not the question that the campaign was submitted with ({}, want "
+                          "{}); put that one back",
+                          question_file_, short_hex(digest), short_hex(plan_.logits.question)));
 }
 
 // What a process before this one left and nobody will ask for.
@@ -219,8 +238,9 @@ Result<void> CampaignRun::act(const campaign::Effect& effect, Instant now) {
 }
 
 void CampaignRun::announce_to(NodeId node, Instant now) {
-  Announce announce{state_.id, plan_, state_.version, state_.adapter, layout_.size * sizeof(float),
-                    {}};
+  const std::uint64_t bytes =
+      adapters_.size_of(state_.adapter).value_or(layout_.size * sizeof(float));
+  Announce announce{state_.id, plan_, state_.version, state_.adapter, bytes, {}};
   announce.layout = round_shape(plan_, layout_, state_.version).digest;
   shared_.peers.send(node, announce, now);
 }

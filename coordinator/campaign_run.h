@@ -57,6 +57,7 @@ class CampaignRun {
   CampaignId id() const { return state_.id; }
   const EventLog& events() const { return *events_; }
   bool waits_for_gate() const { return candidate_.has_value(); }
+  // Of a campaign of logits that is over: the mean of the answers.
   Result<std::vector<float>> adapter() const {
     return load_floats(adapters_, state_.adapter, layout_.size);
   }
@@ -65,6 +66,7 @@ class CampaignRun {
   CampaignRun(Shared shared, Path folder, CampaignPlan plan, ModelConfig model, Layout layout,
               BlobStore adapters, BlobStore uploads, BlobStore documents);
   Result<void> start_or_recover(CampaignId id, Instant now);
+  Result<Digest> first_version();
   Result<void> reload();
   Result<void> sweep();
   Result<void> sweep_folder(const char* name, const std::set<Digest>& wanted);
@@ -142,7 +144,7 @@ class CampaignRun {
   Path folder_;
   CampaignPlan plan_;
   RobustPlan robust_;
-  std::string model_folder_;
+  std::string model_folder_, question_file_;
   ModelConfig model_;
   Layout layout_;
   // Apart, so that no upload can name, or be fetched as, an adapter.

@@ -241,8 +241,10 @@ Result<void> CampaignRun::sum_masked(Instant now) {
   if (!mean) return tl::unexpected(mean.error());
   if (state_.rules.groups > 1) return keep_group(*mean, now);
   TRY_ASSIGN(const Digest adapter,
-             step_with({adapters_, uploads_}, shape,
-                       sum_plan(owed_->round, owed_->base, owed_->survivors), mean->mean));
+             plan_.logits.on
+                 ? store_floats(adapters_, mean->mean.values)
+                 : step_with({adapters_, uploads_}, shape,
+                             sum_plan(owed_->round, owed_->base, owed_->survivors), mean->mean));
   return promote({.round = owed_->round,
                   .adapter = adapter,
                   .sum = mean->sum,

@@ -174,6 +174,8 @@ Result<void> CampaignRun::sweep_adapters() {
 }
 
 Result<void> CampaignRun::roll_back(VersionId to, Instant now) {
+  if (plan_.logits.on)
+    return fail(Code::kRefused, "a campaign of logits has no versions to go back to");
   if (campaign::is_over(state_))
     return fail(Code::kRefused, "its rounds are over; what it published stays as it is");
   const campaign::Published* found = campaign::find(state_, to);

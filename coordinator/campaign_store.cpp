@@ -108,8 +108,15 @@ Result<std::vector<CampaignRecord>> load_campaigns(const Path& folder) {
   return all;
 }
 
+Result<Digest> digest_of_held(const CampaignPlan& plan, const ModelFiles& files) {
+  return plan.logits.on ? tokenizer_digest(files) : model_digest(files);
+}
+
 Json to_json(const CampaignRecord& record) {
   const CampaignPlan& plan = record.file.plan;
+  Json ways = Json::array();
+  for (const Way way : record.file.adapt.ways) ways.push_back(std::string(name_of(way)));
+  if (!record.file.adapt.enabled) ways.clear();
   return {{"campaign", campaign_name(record.id)},
           {"number", record.number},
           {"name", plan.name},
@@ -121,7 +128,8 @@ Json to_json(const CampaignRecord& record) {
           {"rounds", plan.rounds},
           {"version", record.version.value},
           {"model", record.file.model},
-          {"adapt", record.file.adapt.enabled}};
+          {"adapt", record.file.adapt.enabled},
+          {"ways", std::move(ways)}};
 }
 
 }  // namespace freshet

@@ -9,6 +9,7 @@
 
 #include "base/files.h"
 #include "base/json_fwd.h"
+#include "model/files/model_files.h"
 #include "protocol/campaign_file.h"
 
 namespace freshet {
@@ -41,6 +42,9 @@ Result<CampaignId> campaign_id_from(std::string_view name);
 Result<void> save(const Path& folder, const CampaignRecord& record);  // durable
 // All campaigns of a coordinator, by number. kCorrupt for a record that does not read.
 Result<std::vector<CampaignRecord>> load_campaigns(const Path& folder);
+
+// What plan.model is of a model folder: its digest, or in a campaign of logits its tokenizer's.
+Result<Digest> digest_of_held(const CampaignPlan& plan, const ModelFiles& files);
 
 Json to_json(const CampaignRecord& record);
 

@@ -10,9 +10,11 @@
 #include "base/log.h"
 #include "base/stop_signal.h"
 #include "coordinator/campaign_cost.h"
+#include "coordinator/cloud_model_checks.h"
 #include "coordinator/driver.h"
 #include "coordinator/fleet_page.h"
 #include "coordinator/operator_client.h"
+#include "coordinator/traffic.h"
 #include "membership/command.h"
 #include "model/files/model_parts.h"
 
@@ -213,6 +215,25 @@ Result<int> submit(const Options& options) {
              {{"do", "submit"}, {"toml", toml}, {"source", options.file}, {"base", base.string()}});
 }
 
+// What the campaign of a file would move, without a coordinator.
+Result<int> plan(const Options& options) {
+  TRY_ASSIGN(const std::string toml, read_file(options.file, limits::kOperatorLineBytesMax / 2));
+  TRY_ASSIGN(CampaignFile file, parse_campaign_file(toml, options.file));
+  const Path base = Path(options.file).parent_path();
+  file.adapt.question = (base / file.adapt.question).string();
+  TRY(take_question(file));
+  TRY_ASSIGN(const ModelFiles small, open_model_folder(base / file.model));
+  TRY_ASSIGN(const ModelConfig slm, read_config(small));
+  std::optional<ModelConfig> llm;
+  if (!file.adapt.llm.empty()) {
+    TRY_ASSIGN(const ModelFiles large, open_model_folder(base / file.adapt.llm));
+    TRY_ASSIGN(llm, read_config(large));
+  }
+  TRY_ASSIGN(const Traffic traffic, traffic_of(file, slm, llm ? &*llm : nullptr));
+  std::fputs((options.json ? to_text(to_json(traffic)) + "\n" : to_text(traffic)).c_str(), stdout);
+  return 0;
+}
+
 void add_folder(Command* app, Options& options) {
   app->add_option("--dir", options.folder, "Folder of the coordinator: keys, campaigns, journal")
       ->required()
@@ -250,6 +271,7 @@ Result<int> dispatch(const Command& app, const Options& options) {
   if (verb == "rotate") return rotate(options);
   if (verb == "run") return run(options);
   if (verb.starts_with("fleet ")) return show_fleet(options, verb == "fleet cohort");
+  if (verb == "campaign plan") return plan(options);
   if (verb == "campaign submit") return submit(options);
   if (verb == "campaign diff") return show_differences(options);
   if (verb == "campaign rollback")
@@ -304,6 +326,10 @@ int main_of(int argc, char** argv) {
   Command* campaign =
       app.add_subcommand("campaign", "Submit and follow campaigns of a running coordinator");
   campaign->require_subcommand();
+  Command* plan_verb = campaign->add_subcommand(
+      "plan", "What a campaign would send and fetch, by way of teaching the cloud model");
+  plan_verb->add_option("FILE", options.file, "The campaign")->required();
+  plan_verb->add_flag("--json", options.json, "One JSON object");
   Command* submit_verb = add_campaign_verb(campaign, options, "submit",
                                            "Queue the campaign that a TOML file describes");
   submit_verb->add_option("FILE", options.file, "The campaign")->required();

@@ -110,7 +110,7 @@ Digest layout_digest(const Layout& layout) {
 
 RoundShape round_shape(const CampaignPlan& plan, const Layout& whole, VersionId base) {
   const Factors factors = factors_of(plan.method, base.value);
-  Layout phase = phase_layout(whole, factors.a, factors.b, factors.core);
+  Layout phase = plan.logits.on ? whole : phase_layout(whole, factors.a, factors.b, factors.core);
   const Digest digest = layout_digest(phase);
   return {plan, whole, factors, std::move(phase), digest};
 }

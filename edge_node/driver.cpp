@@ -108,6 +108,7 @@ Result<std::unique_ptr<Node>> Node::open(NodeOptions options) {
   if (const Ledger& ledger = node->ledger_.ledger(); !ledger.charges().empty())
     node->epsilon_spent_ = ledger.spent().epsilon_unamplified;
   TRY_ASSIGN(node->model_, model_digest(model));
+  if (const auto tokenizer = tokenizer_digest(model)) node->tokenizer_ = *tokenizer;
   TRY(node->connect(coordinator));
   return node;
 }

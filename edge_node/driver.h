@@ -17,6 +17,7 @@
 #include "edge_node/masked_round.h"
 #include "edge_node/node_options.h"
 #include "edge_node/node_records.h"
+#include "edge_node/node_work.h"
 #include "edge_node/payload.h"
 #include "edge_node/policy.h"
 #include "edge_node/restraint.h"
@@ -37,28 +38,10 @@ class Node {
   Result<void> run(int stop);
 
  private:
-  struct Campaign {
-    CampaignId id;
-    CampaignPlan plan;
-    Layout layout;
-  };
-  struct Purpose {  // of a job of the trainer
-    enum Kind : std::uint8_t { kTrain, kEvaluate, kBaselineTrain, kBaselineEvaluate } kind;
-    session::Base base;
-  };
-  struct Download {
-    Digest blob{};
-    std::uint64_t size = 0;
-  };
-  struct Ending {  // of a campaign: the last evaluation, training at home alone, the report
-    VersionId version;
-    Digest adapter{};
-    bool complete = false, evaluated = false;
-    int failures = 0;
-    std::uint64_t baseline_round = 0;
-    std::vector<float> alone;  // the adapter of training at home
-    std::optional<double> local_only;
-  };
+  using Campaign = node_work::Campaign;
+  using Purpose = node_work::Purpose;
+  using Download = node_work::Download;
+  using Ending = node_work::Ending;
 
   struct Stores {
     BlobStore adapters;
@@ -97,6 +80,7 @@ class Node {
   Result<void> on(const Refused& refused, Instant now);
   Result<void> adopt(const Announce& announce, Instant now);
   Result<Layout> check(const Announce& announce) const;
+  Result<Layout> check_question_of(const Announce& announce) const;
   Result<void> fetch(const Digest& blob, std::uint64_t size, Instant now);
   Result<void> arrived(const Digest& blob, Instant now);
   void save_memory(Instant now);
@@ -141,6 +125,15 @@ class Node {
   void evaluate(const session::Base& base);
   Result<void> evaluated(VersionId version, const Evaluation& evaluation, Instant now);
 
+  // driver_logits.cpp
+  AdapterSpec own_spec() const;
+  Path question_file() const;
+  void evaluate_own(const session::Base& base, std::vector<float> adapter);
+  Result<void> start_answering(const session::Base& base, Instant now);
+  void ask_trainer(const session::Base& base, const Finetuned& finetuned);
+  Result<session::Contribution> keep_answer(const session::Base& base, std::vector<float> values);
+
+  // driver_ending.cpp
   Result<void> begin_ending(VersionId version, const Digest& adapter, bool complete);
   Result<void> go_on_ending(Instant now);
   void ending_job_done(const Purpose& purpose, JobDone done);
@@ -151,6 +144,7 @@ class Node {
   KeyRing keys_;
   PublicIdentity coordinator_;  // pinned
   Digest model_{};
+  Digest tokenizer_{};  // all zeros where the model is a GGUF
   ModelConfig config_;
   BlobStore adapters_;
   ContributionStore contributions_;

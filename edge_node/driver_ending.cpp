@@ -19,11 +19,13 @@ Result<void> Node::begin_ending(VersionId version, const Digest& adapter, bool c
   ending_->adapter = adapter;
   ending_->complete = complete;
   // A campaign that ended early leaves what was evaluated last.
-  ending_->evaluated = !complete || (memory_.evaluated && *memory_.evaluated >= version.value);
+  const bool own = campaign_->plan.logits.on;  // nothing came that could be evaluated
+  ending_->evaluated =
+      own || !complete || (memory_.evaluated && *memory_.evaluated >= version.value);
   for (const auto& [id, purpose] : jobs_)
     if (purpose.kind == Purpose::kTrain) learner_.cancel(id, clock_.now());
   std::erase_if(jobs_, [](const auto& each) { return each.second.kind == Purpose::kTrain; });
-  if (complete && options_.baseline)
+  if (complete && options_.baseline && !own)
     ending_->alone = initial_adapter(campaign_->layout, campaign_->plan.lora.seed);
   return {};
 }
@@ -40,7 +42,8 @@ Result<void> Node::go_on_ending(Instant now) {
     evaluate({campaign_->id, ending_->version, ending_->adapter, 0});
     return {};
   }
-  const bool alone = ending_->complete && options_.baseline && !ending_->local_only;
+  const bool alone =
+      ending_->complete && options_.baseline && !ending_->local_only && !campaign_->plan.logits.on;
   if (gave_up || !alone) return write_report(now);
   const session::Base base{campaign_->id, {ending_->baseline_round}, {}, 0};
   if (ending_->baseline_round < plan.rounds) {

@@ -18,6 +18,14 @@ std::string Node::how_to_join() const {
 
 Loaded Node::loaded() const {
   const session::Base& base = stored_->base;
+  if (campaign_->plan.logits.on)
+    return {campaign_->id,
+            campaign_->plan,
+            tokenizer_,
+            base.adapter,
+            base.version,
+            digest_of("freshet/layout/v1", canonical_bytes(campaign_->layout)),
+            campaign_->layout.size};
   const Factors factors = factors_of(campaign_->plan.method, base.version.value);
   const Layout phase = phase_layout(campaign_->layout, factors.a, factors.b, factors.core);
   return {campaign_->id, campaign_->plan, model_,
@@ -87,8 +95,9 @@ Result<void> Node::on(const MaskedInvite& invite, Instant now) {
     return round_->over() == nullptr ? Result<void>()
                                      : link_->send(Decline{sid, Declined::kFailed}, now);
   if (auto refusal = this->refusal(*descriptor, invite)) return decline(*descriptor, *refusal, now);
-  admitted_ = Admitted{sid, *descriptor,
-                       supplied_digest(model_, stored_->base.adapter, stored_->base.version)};
+  admitted_ =
+      Admitted{sid, *descriptor,
+               supplied_digest(loaded().model, stored_->base.adapter, stored_->base.version)};
   return feed(invited, now);
 }
 

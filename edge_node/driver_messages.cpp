@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "crypto/digest.h"
 #include "edge_node/driver.h"
+#include "model/question.h"
 
 namespace freshet {
 namespace {
@@ -16,6 +17,7 @@ constexpr std::size_t kAdaptersHeld = 3;  // the base of what is under way is am
 constexpr std::uint64_t kFetchAhead = 4;  // chunks asked for and not yet here
 
 Layout phase_of(const CampaignPlan& plan, const Layout& whole, VersionId version) {
+  if (plan.logits.on) return whole;
   const Factors factors = factors_of(plan.method, version.value);
   return phase_layout(whole, factors.a, factors.b, factors.core);
 }
@@ -47,6 +49,7 @@ Result<Layout> Node::check(const Announce& announce) const {
     return fail(Code::kRefused, refusal->why);
   if (plan.mode == Mode::kMasked && !member_)
     return fail(Code::kRefused, "a masked round takes a certificate: " + how_to_join());
+  if (plan.logits.on) return check_question_of(announce);
   if (plan.model != model_)
     return fail(Code::kBadInput,
                 fmt::format("it trains model {}, this node holds {} ({}): start the node with "
@@ -60,6 +63,24 @@ Result<Layout> Node::check(const Announce& announce) const {
     return fail(Code::kBadInput,
                 "its layout is not what its plan and this model give: install the same version of "
                 "Freshet on both sides");
+  return whole;
+}
+
+// In a campaign of logits the model is this node's own business; its tokenizer is not.
+Result<Layout> Node::check_question_of(const Announce& announce) const {
+  const CampaignPlan& plan = announce.plan;
+  if (tokenizer_ == Digest{} || plan.model != tokenizer_)
+    return fail(Code::kBadInput,
+                fmt::format("it asks in tokens of tokenizer {}, this node's model has {} ({}): "
+                            "start the node with --model of a model with the same tokenizer.json",
+                            short_hex(plan.model), short_hex(tokenizer_), options_.model.string()));
+  Layout whole = answer_layout(plan.logits.rows, plan.logits.candidates);
+  const bool is_first = announce.version.value == 0;
+  if (announce.layout != digest_of("freshet/layout/v1", canonical_bytes(whole)) ||
+      (is_first && announce.adapter != plan.logits.question))
+    return fail(Code::kBadInput,
+                "its question or its layout is not the one that its plan names: an honest "
+                "coordinator does not do that");
   return whole;
 }
 
@@ -91,6 +112,7 @@ Result<void> Node::on(const Announce& announce, Instant now) {
             {announce.campaign, announce.version, announce.adapter, announce.adapter_bytes}, now},
         now);
   if (ending_ || memory_.reported) return {};
+  if (announce.plan.logits.on) return begin_ending(announce.version, {}, true);
   last_ = Download{announce.adapter, announce.adapter_bytes};
   return fetch(announce.adapter, announce.adapter_bytes, now);
 }
@@ -184,7 +206,8 @@ Result<void> Node::on(const Refused& refused, Instant now) {
 
 Result<void> Node::fetch(const Digest& blob, std::uint64_t size, Instant now) {
   const std::optional<session::Base> base = session::base_of(session_);
-  if (base && base->version.value == 0 && !adapters_.has(blob) && campaign_) {
+  const bool is_adapter = campaign_ && !campaign_->plan.logits.on;
+  if (base && base->version.value == 0 && !adapters_.has(blob) && is_adapter) {
     // The first version is the same on all nodes: no need to send it.
     const std::vector<float> first = initial_adapter(campaign_->layout, campaign_->plan.lora.seed);
     const ByteView bytes = as_bytes(std::span<const float>(first));

@@ -94,7 +94,10 @@ Result<std::vector<float>> Node::load_adapter(const Digest& digest) const {
 Result<void> Node::act(const session::StartTraining& effect, Instant now) {
   if (!campaign_ || campaign_->id != effect.base.campaign) return {};
   for (const auto& [id, purpose] : jobs_)
-    if (purpose.kind == Purpose::kTrain && purpose.base == effect.base) return {};
+    if ((purpose.kind == Purpose::kTrain || purpose.kind == Purpose::kAnswer) &&
+        purpose.base == effect.base)
+      return {};
+  if (campaign_->plan.logits.on) return start_answering(effect.base, now);
   auto adapter = load_adapter(effect.base.adapter);
   if (!adapter) {
     log::error("version {}: {}", effect.base.version.value, adapter.error().what);
@@ -130,7 +133,9 @@ Result<void> Node::act(const session::StartTraining& effect, Instant now) {
 Result<void> Node::act(const session::StopTraining& effect, Instant now) {
   if (waits_for_text_ && waits_for_text_->version == effect.base) waits_for_text_.reset();
   for (auto at = jobs_.begin(); at != jobs_.end();) {
-    const bool stops = at->second.kind == Purpose::kTrain && at->second.base.version == effect.base;
+    const bool contributes =
+        at->second.kind == Purpose::kTrain || at->second.kind == Purpose::kAnswer;
+    const bool stops = contributes && at->second.base.version == effect.base;
     if (stops) learner_.cancel(at->first, now);
     at = stops ? jobs_.erase(at) : std::next(at);
   }
@@ -156,7 +161,12 @@ Result<void> Node::job_done(JobDone done, Instant now) {
   if (found == jobs_.end()) return {};
   const Purpose purpose = found->second;
   jobs_.erase(found);
-  if (purpose.kind == Purpose::kTrain) return trained(purpose.base, std::move(done), now);
+  if (purpose.kind == Purpose::kTrain || purpose.kind == Purpose::kAnswer)
+    return trained(purpose.base, std::move(done), now);
+  if (purpose.kind == Purpose::kEvaluateOwn) {
+    const auto* own = std::get_if<Evaluation>(&done.result);
+    return own != nullptr ? evaluated(purpose.base.version, *own, now) : Result<void>();
+  }
   if (purpose.kind != Purpose::kEvaluate) {
     ending_job_done(purpose, std::move(done));
     return {};
@@ -199,19 +209,27 @@ Result<session::Contribution> Node::keep(const session::Base& base, const Finetu
 Result<void> Node::trained(const session::Base& base, JobDone done, Instant now) {
   const auto* training = std::get_if<session::Training>(&session_.phase);
   if (training == nullptr || training->base != base) return {};  // too late: nobody will ask for it
+  const auto* finetuned = std::get_if<Finetuned>(&done.result);
+  if (finetuned != nullptr) {
+    memory_.train_loss = finetuned->last_loss;
+    log::info("trained from version {}: loss {:.3f} -> {:.3f} in {:.1f} s", base.version.value,
+              finetuned->first_loss, finetuned->last_loss, finetuned->seconds);
+    if (campaign_->plan.logits.on) {
+      ask_trainer(base, *finetuned);
+      return {};
+    }
+  }
   Result<session::Contribution> kept = fail(Code::kBadInput, "the trainer answered something else");
   if (auto* error = std::get_if<Error>(&done.result)) kept = tl::unexpected(std::move(*error));
-  if (const auto* finetuned = std::get_if<Finetuned>(&done.result)) kept = keep(base, *finetuned);
+  if (finetuned != nullptr) kept = keep(base, *finetuned);
+  if (auto* values = std::get_if<std::vector<float>>(&done.result))
+    kept = keep_answer(base, std::move(*values));
   if (!kept) {
     problem_ =
         fmt::format("training from version {} failed: {}", base.version.value, kept.error().what);
     log::warning("{}", problem_);
     return feed(session::TrainerFailed{base.version, now}, now);
   }
-  const auto& finetuned = std::get<Finetuned>(done.result);
-  memory_.train_loss = finetuned.last_loss;
-  log::info("trained from version {}: loss {:.3f} -> {:.3f} in {:.1f} s", base.version.value,
-            finetuned.first_loss, finetuned.last_loss, finetuned.seconds);
   stored_ = *kept;
   heap_used_ = true;
   return feed(session::Trained{*kept, now}, now);

@@ -1,5 +1,6 @@
 #include "edge_node/learner.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,18 +18,26 @@ constexpr std::int64_t kWorthFinishingMs = 10'000;  // a stale job older than th
 constexpr int kDeathsAtStartMax = 3;                // before it ever held model and text
 constexpr std::int64_t kTrainerIdleMs = 5'000;      // rounds that follow each other find it there
 
-TrainerRequest request_of(const Job& job, RequestId id) {
+Result<TrainerRequest> answer_of(const AnswerJob& job, RequestId id) {
+  UniqueFd file(::open(job.question.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return tl::unexpected(errno_error("cannot open", job.question));
+  return TrainerRequest(Answer{id,
+                               Slot::kSlm,
+                               kPrivateText,
+                               job.spec,
+                               job.adapter,
+                               {job.question.filename().string(), std::move(file)},
+                               job.terms});
+}
+
+Result<TrainerRequest> request_of(const Job& job, RequestId id) {
+  if (const auto* answer = std::get_if<AnswerJob>(&job)) return answer_of(*answer, id);
   if (const auto* finetune = std::get_if<FinetuneJob>(&job))
-    return Finetune{id, Slot::kSlm, kPrivateText, finetune->plan, finetune->adapter};
+    return TrainerRequest(
+        Finetune{id, Slot::kSlm, kPrivateText, finetune->plan, finetune->adapter});
   const auto& evaluate = std::get<EvaluateJob>(job);
-  return Evaluate{id,
-                  Slot::kSlm,
-                  kPrivateText,
-                  true,
-                  evaluate.spec,
-                  evaluate.adapter,
-                  evaluate.window,
-                  evaluate.tokens_max};
+  return TrainerRequest(Evaluate{id, Slot::kSlm, kPrivateText, true, evaluate.spec,
+                                 evaluate.adapter, evaluate.window, evaluate.tokens_max});
 }
 
 void tell_of(const TextOpened& text) {
@@ -153,7 +162,8 @@ Result<void> Learner::give_next(Instant now) {
   const bool trains = std::holds_alternative<FinetuneJob>(waiting_.front().job);
   if (trains && options_.text.changed(wall_clock_s())) return open_text();
   const RequestId request{next_request_++};
-  TRY(trainer_->submit(request_of(waiting_.front().job, request)));
+  TRY_ASSIGN(TrainerRequest asked, request_of(waiting_.front().job, request));
+  TRY(trainer_->submit(std::move(asked)));
   running_ = Running{waiting_.front().id, request, now, std::move(waiting_.front().job)};
   waiting_.pop_front();
   return {};
@@ -205,6 +215,8 @@ Result<void> Learner::take(TrainerReply reply, std::vector<JobDone>& done) {
     done.push_back({id, std::move(finetuned->finetuned)});
   } else if (auto* evaluated = std::get_if<EvaluateDone>(&reply)) {
     done.push_back({id, evaluated->evaluation});
+  } else if (auto* answered = std::get_if<Answered>(&reply)) {
+    done.push_back({id, std::move(answered->values)});
   }
   return {};
 }

@@ -28,11 +28,17 @@ struct EvaluateJob {  // on the held-out text
   int window = 128;
   std::uint64_t tokens_max = 0;
 };
-using Job = std::variant<FinetuneJob, EvaluateJob>;
+struct AnswerJob {
+  Path question;  // a file
+  AdapterSpec spec;
+  std::vector<float> adapter;
+  AnswerTerms terms;
+};
+using Job = std::variant<FinetuneJob, EvaluateJob, AnswerJob>;
 
 struct JobDone {
   JobId id;
-  std::variant<Finetuned, Evaluation, Error>
+  std::variant<Finetuned, Evaluation, std::vector<float>, Error>
       result;  // Error: it was lost with its trainer, or refused by it
 };
 

@@ -19,7 +19,7 @@ namespace {
 struct Options {
   std::string folder, data, model, coordinator, coordinator_id, name, record, policy, token,
       forgotten;
-  int threads = 1;
+  int threads = 1, own_rank = 0;
   std::int64_t wait_s = 600;
   std::optional<std::uint32_t> weight_max;
   std::uint64_t eval_tokens = 0, trainer_memory_mib = 0;
@@ -114,6 +114,7 @@ Result<int> run(const Options& options) {
   node_options.trainer.idle_io = true;
   TRY_ASSIGN(node_options.policy, policy_of(options));
   node_options.keep_unmasked = options.keep_unmasked;
+  node_options.own_rank = options.own_rank;
   node_options.eval_tokens = options.eval_tokens;
   node_options.baseline = options.baseline;
   node_options.exit_when_finished = options.exit_when_finished;
@@ -213,6 +214,11 @@ void add_run(Command* run_verb, Options& options) {
                      "Take part as well in campaigns whose coordinator opens every update");
   run_verb->add_flag("--keep-unmasked", options.keep_unmasked,
                      "Keep the last round's words under the masks, sealed, for `privacy payload`");
+  run_verb
+      ->add_option("--own-rank", options.own_rank,
+                   "Rank of its own adapter in campaigns of logits; 0: as the campaign says")
+      ->range(0, limits::kAdapterRankMax)
+      ->show_default();
   run_verb
       ->add_option("--eval-tokens", options.eval_tokens,
                    "Held-out tokens an evaluation looks at; 0 is all")

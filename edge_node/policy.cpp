@@ -145,13 +145,20 @@ std::optional<Refusal> refusal_of(const NodePolicy& policy, const CampaignPlan& 
   if (!allows(policy.methods, plan.method))
     return against(
         fmt::format("this node's policy does not allow method \"{}\"", name_of(plan.method)));
-  if (!allows(policy.models, plan.model))
+  if (!plan.logits.on && !allows(policy.models, plan.model))
     return against(fmt::format("this node's policy does not list model {}", to_hex(plan.model)));
   if (policy.examples == ExamplePolicy::kRequire && !plan.examples.on())
     return against(
         "its training has no noise for single examples, which this node's policy requires");
   if (policy.examples == ExamplePolicy::kRefuse && plan.examples.on())
     return against("its training has noise for single examples, which this node's policy refuses");
+  if (plan.logits.on && std::find(policy.questions.begin(), policy.questions.end(),
+                                  plan.logits.question) == policy.questions.end())
+    return against(
+        fmt::format("it asks question {}, which this node's policy does not list: read it with "
+                    "`freshet model question FILE --show MODEL`, then add it to [campaigns] "
+                    "questions",
+                    to_hex(plan.logits.question)));
   if (plan.mode != Mode::kMasked) return std::nullopt;
   if (policy.epsilon_max && !plan.privacy.on)
     return against("it has no noise, and this node's policy has an epsilon_max");

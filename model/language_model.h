@@ -48,21 +48,36 @@ struct Evaluation {
   double bits_per_byte() const;  // nll / ln 2 / bytes
 };
 
-// What a student learns of a teacher that was tuned from a base of its own. With `shift` the target
-// is the student's own base, moved by what tuning changed in the teacher: softmax((z_student_base +
-// z_teacher - z_teacher_base) / T), which is proxy-tuning (arXiv:2401.08565) distilled (FedPT,
-// arXiv:2410.00362): a small teacher's ignorance is not taught. Without, it is the teacher's own
-// distribution.
-struct DistillPlan {
-  AdapterSpec adapter;  // of the student (LLM)
-  int steps = 100, batch = 8, window = 128;
+// How a large model (the student) learns of a small one that was tuned from a base of its own (the
+// teacher): which lessons, how much of each batch is what, how the teacher is heard. With `shift`
+// the teacher says the student's own base, moved by what tuning changed in it: softmax((z_student +
+// z_tuned - z_base) / T), which is proxy-tuning (arXiv:2401.08565) distilled (FedPT,
+// arXiv:2410.00362): a small model's ignorance is not taught. Without, its own distribution.
+struct TeachPlan {
+  AdapterSpec adapter;                        // of the student
+  bool of_public = true, of_written = false;  // lessons; those that are there share the batch
+  bool of_answers = false;                    // the nodes' mean answers to a question
+  int steps = 200, batch = 8, window = 128;   // sequences of a step, tokens of a sequence
+  int keeping = 2;                            // of a batch, text of the student's own
+  int public_sequences = 256, written_sequences = 256, own_sequences = 64;  // at most; 0: all
   float lr = 1e-3f;
   int top_k = 16;  // teacher's kept entries; the rest is one bucket (arXiv:2503.16870)
   float temperature = 1;
-  float weight = 0.5f;      // of the distillation loss at the start, beside the plain loss
-  float weight_end = 0.5f;  // annealed linearly to this
+  float weight = 0.7f;      // of the teacher on public text at the start, beside the plain loss
+  float weight_end = 0.7f;  // annealed linearly to this; both 0: the teacher is not heard, and all
+                            // of the public text is there
   bool shift = true;
+  float silence = 0.02f;  // mean confidence below which nobody has said anything
+  float sharpen = 1;      // of the answers: shares to this power
   std::uint64_t seed = 0;
+  bool operator==(const TeachPlan&) const = default;
+};
+
+// How a node answers a question (trainer/adaptation/masked_logits.h): at which temperature, and how
+// sure it is of a prompt whose tokens its tuning made likelier by g nats on average,
+// min(1, exp(slope * (g - full))).
+struct AnswerTerms {
+  float temperature = 1, slope = 8, full = 0.3f;
 };
 
 class LanguageModel {

@@ -17,6 +17,8 @@ using toml_file::Document;
 using toml_file::fraction_named;
 using toml_file::Section;
 
+constexpr float kProxyAlone = 1;  // where it is not on top of a model that was trained on lessons
+
 Result<void> read_campaign(const Document& document, CampaignFile& file) {
   Section section = document.section("campaign");
   section.text("name", file.plan.name);
@@ -164,11 +166,48 @@ Result<void> read_adapt(const Document& document, AdaptPlan& adapt) {
   section.real("weight_end", adapt.weight_end);
   section.flag("shift", adapt.shift);
   section.whole("seed", adapt.seed);
+  section.choices("ways", adapt.ways, way_named);
+  adapt.keeping = std::clamp(adapt.keeping, 0, std::max(0, adapt.batch - 1));
+  section.whole("keeping", adapt.keeping);
+  section.whole("public_sequences", adapt.public_sequences);
+  section.whole("written_sequences", adapt.written_sequences);
+  section.whole("own_sequences", adapt.own_sequences);
+  if (!trains(adapt)) adapt.proxy_weight = kProxyAlone;
+  section.real("proxy_weight", adapt.proxy_weight);
+  section.text("question", adapt.question);
+  section.real("silence", adapt.silence);
+  section.real("sharpen", adapt.sharpen);
+  if (adapt.enabled && has(adapt, Way::kLogits))
+    section.require("question",
+                    "write question = \"FILE\", as `freshet model question FILE` makes it");
   if (adapt.enabled) {
     section.require("llm", "write llm = \"FOLDER\", the cloud model that learns");
-    section.require("public_text", "write public_text = \"FOLDER\", text that no node holds");
+    if (has(adapt, Way::kDistill))
+      section.require("public_text", "write public_text = \"FOLDER\", text that no node holds");
   }
   return section.finish();
+}
+
+// What the question settles stands here once the campaign was submitted.
+Result<void> read_logits(const Document& document, CampaignFile& file) {
+  LogitsPlan& logits = file.plan.logits;
+  Section section = document.section("logits");
+  section.real("temperature", logits.temperature);
+  section.real("confidence_slope", logits.slope);
+  section.real("confidence_full", logits.full);
+  section.choice("question", logits.question, digest_from_hex);
+  section.whole("rows", logits.rows);
+  section.whole("candidates", logits.candidates);
+  TRY(section.finish());
+  logits.on = section.has("question");
+  if (!file.adapt.enabled || !has(file.adapt, Way::kLogits)) {
+    if (!section.is_there()) return {};
+    return fail(Code::kBadInput,
+                fmt::format("{}: [logits] is for campaigns whose [adapt] ways is [\"logits\"]",
+                            document.source));
+  }
+  if (!document.section("campaign").has("rounds")) file.plan.rounds = 1;
+  return {};
 }
 
 void read_rule(Section& section, TrimmedMean& rule) { section.whole("trim", rule.trim); }
@@ -201,7 +240,8 @@ Result<void> read_robust(const Document& document, RobustPlan& robust) {
 Result<CampaignFile> read_document(const Document& document) {
   CampaignFile file;
   TRY(document.check_sections({"campaign", "cohort", "lora", "training", "update", "server",
-                               "adapt", "robust", "masking", "privacy", "examples", "evaluation"}));
+                               "adapt", "logits", "robust", "masking", "privacy", "examples",
+                               "evaluation"}));
   TRY(read_campaign(document, file));
   TRY(read_masking(document, file.plan.masking));
   TRY(read_privacy(document, file.plan.privacy));
@@ -213,6 +253,7 @@ Result<CampaignFile> read_document(const Document& document) {
   TRY(read_update(document, file.plan));
   TRY(read_server(document, file.plan.rule));
   TRY(read_adapt(document, file.adapt));
+  TRY(read_logits(document, file));
   TRY(read_robust(document, file.robust));
   if (auto valid = validate(file.plan); !valid) return fail_in(document.source, valid.error());
   if (auto valid = validate(file.adapt); !valid) return fail_in(document.source, valid.error());

@@ -5,27 +5,11 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/adapt_plan.h"
 #include "protocol/plan.h"
 #include "protocol/robust_plan.h"
 
 namespace freshet {
-
-struct AdaptPlan {  // [adapt]: how the cloud model learns from the federated SLM
-  bool enabled = false;
-  std::string llm;          // model folder
-  std::string public_text;  // text folder
-  int rank = 8;
-  float alpha = 16;
-  int steps = 200, batch = 8, window = 128, top_k = 16;
-  float lr = 1e-3f, temperature = 1, weight = 0.7f, weight_end = 0.7f;
-  bool shift = true;  // teach what tuning changed in the SLM; false: all that the SLM says
-                      // (model/language_model.h)
-  std::uint64_t seed = 1;
-  bool operator==(const AdaptPlan&) const = default;
-};
-
-// kBadInput, naming the first field that is out of bounds and its bounds.
-Result<void> validate(const AdaptPlan& adapt);
 
 struct CampaignFile {
   CampaignPlan plan;

@@ -52,6 +52,14 @@ std::string section(const PrivacyPlan& privacy) {
       privacy.honest_min, privacy.adaptive_clip, privacy.clip_quantile, privacy.clip_rate);
 }
 
+std::string section(const LogitsPlan& logits) {
+  return fmt::format(
+      "\n[logits]\nquestion = \"{}\"\nrows = {}\ncandidates = {}\ntemperature = {}\n"
+      "confidence_slope = {}\nconfidence_full = {}\n",
+      to_hex(logits.question), logits.rows, logits.candidates, logits.temperature, logits.slope,
+      logits.full);
+}
+
 std::string lines(const TrimmedMean& rule) { return fmt::format("trim = {}\n", rule.trim); }
 std::string lines(const Krum& rule) { return fmt::format("byzantine = {}\n", rule.byzantine); }
 std::string lines(const MultiKrum& rule) {
@@ -73,13 +81,22 @@ std::string section(const RobustPlan& robust) {
 }
 
 std::string section(const AdaptPlan& adapt) {
+  std::vector<std::string> ways;
+  for (const Way way : adapt.ways) ways.emplace_back(name_of(way));
   return fmt::format(
-      "\n[adapt]\nenabled = {}\nllm = {}\npublic_text = {}\nrank = {}\nalpha = {}\nsteps = {}\n"
-      "batch = {}\nwindow = {}\ntop_k = {}\nlr = {}\ntemperature = {}\nweight = {}\n"
-      "weight_end = {}\nshift = {}\nseed = {}\n",
-      adapt.enabled, quoted(adapt.llm), quoted(adapt.public_text), adapt.rank, adapt.alpha,
-      adapt.steps, adapt.batch, adapt.window, adapt.top_k, adapt.lr, adapt.temperature,
-      adapt.weight, adapt.weight_end, adapt.shift, adapt.seed);
+             "\n[adapt]\nways = {}\nquestion = {}\nsilence = {}\nsharpen = {}\nkeeping = "
+             "{}\npublic_sequences = {}\nwritten_sequences = {}\n"
+             "own_sequences = {}\nproxy_weight = {}\n",
+             quoted(ways), quoted(adapt.question), adapt.silence, adapt.sharpen, adapt.keeping,
+             adapt.public_sequences, adapt.written_sequences, adapt.own_sequences,
+             adapt.proxy_weight) +
+         fmt::format(
+             "enabled = {}\nllm = {}\npublic_text = {}\nrank = {}\nalpha = {}\nsteps = {}\n"
+             "batch = {}\nwindow = {}\ntop_k = {}\nlr = {}\ntemperature = {}\nweight = {}\n"
+             "weight_end = {}\nshift = {}\nseed = {}\n",
+             adapt.enabled, quoted(adapt.llm), quoted(adapt.public_text), adapt.rank, adapt.alpha,
+             adapt.steps, adapt.batch, adapt.window, adapt.top_k, adapt.lr, adapt.temperature,
+             adapt.weight, adapt.weight_end, adapt.shift, adapt.seed);
 }
 
 }  // namespace
@@ -108,6 +125,7 @@ std::string to_toml(const CampaignFile& file) {
   if (plan.evaluation) toml += "\n[evaluation]\ntotals = true\n";
   toml += "\n[server]\n" + std::visit([](const auto& rule) { return lines(rule); }, plan.rule);
   if (file.adapt != AdaptPlan{}) toml += section(file.adapt);
+  if (plan.logits.on) toml += section(plan.logits);
   if (file.robust != RobustPlan{}) toml += section(file.robust);
   return toml;
 }

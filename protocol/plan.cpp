@@ -204,6 +204,11 @@ void append(CanonicalBytes& to, const PrivacyPlan& privacy) {
   to.number(privacy.clip_rate);
 }
 
+void append(CanonicalBytes& to, const LogitsPlan& logits) {
+  to.text("logits").raw(logits.question).number(logits.rows).number(logits.candidates);
+  to.number(logits.temperature).number(logits.slope).number(logits.full);
+}
+
 }  // namespace
 
 std::string_view name_of(Mode mode) {
@@ -250,6 +255,7 @@ Result<void> validate(const CampaignPlan& plan) {
   TRY(check_masking(plan));
   TRY(check_evaluation(plan));
   TRY(check_examples(plan));
+  TRY(validate(plan.logits, plan));
   return check_privacy(plan);
 }
 
@@ -273,6 +279,7 @@ Digest plan_digest(const CampaignPlan& plan) {
   append(bytes, plan.privacy);
   bytes.number(std::uint8_t{plan.evaluation});
   if (plan.examples.on()) bytes.number(plan.examples.noise_multiplier).number(plan.examples.clip);
+  if (plan.logits.on) append(bytes, plan.logits);
   return digest_of("freshet/plan/v1", bytes.view());
 }
 

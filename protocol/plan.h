@@ -13,6 +13,7 @@
 #include "aggregation/server_rule.h"
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "protocol/logits_plan.h"
 
 namespace freshet {
 
@@ -87,11 +88,13 @@ struct CampaignPlan {
   LocalTraining training;
   double clip = 10;                       // L2 of one update
   Grid grid{.range = default_range(10)};  // range, bits, weight cap
-  Digest model{};                         // model_digest() of the base model all nodes must hold
+  Digest model{};  // model_digest() of the base model that all nodes must hold; where `logits` is
+                   // on, tokenizer_digest(): each has a model of its own
   MaskingPlan masking = {};
   PrivacyPlan privacy = {};
   ExamplesPlan examples = {};
   bool evaluation = false;  // masked sums carry totals of the nodes' held-out text too
+  LogitsPlan logits = {};
   bool operator==(const CampaignPlan&) const = default;
 };
 
@@ -109,7 +112,8 @@ std::uint32_t quorum_of(std::uint32_t n, const Fraction& corrupt);
 // honest ones.
 std::uint32_t survivors_needed(const CampaignPlan& plan, std::uint32_t n);
 
-// The name of a plan: equal plans and no others have equal digests. Over canonical bytes
+// The name of a plan: equal plans and no others have equal digests. Over canonical bytes, in which
+// what stands in `logits` is left out where that is off
 // (docs/protocol.md).
 Digest plan_digest(const CampaignPlan& plan);
 

@@ -53,6 +53,7 @@ Result<void> read_campaigns(const Document& document, NodePolicy& policy) {
   if (read) read = names(section, "methods", policy.methods, method_named);
   if (read) read = names(section, "models", policy.models, digest_from_hex);
   if (read) read = names(section, "layouts", policy.layouts, digest_from_hex);
+  if (read) read = names(section, "questions", policy.questions, digest_from_hex);
   section.whole("weight_max", policy.weight_max);
   section.flag("evaluation", policy.evaluation);
   TRY(section.finish());
@@ -178,13 +179,17 @@ std::string to_toml(const NodePolicy& policy) {
       "models = {}\n"
       "# Digests of layouts; empty: what the plan and this node's model give.\n"
       "layouts = {}\n"
+      "# Digests of questions that it answers in campaigns of logits; empty: none. Read one "
+      "first:\n"
+      "# freshet model question FILE --show MODEL\n"
+      "questions = {}\n"
       "# This node's weight in a sum, at most.\n"
       "weight_max = {}\n"
       "# Lend the totals of the held-out text to masked sums, where a plan asks for them.\n"
       "evaluation = {}\n",
       list(policy.names, [](const std::string& text) { return text; }), list(policy.modes, name),
       list(policy.methods, name), list(policy.models, hex), list(policy.layouts, hex),
-      policy.weight_max, policy.evaluation);
+      list(policy.questions, hex), policy.weight_max, policy.evaluation);
   toml += fmt::format(
       "\n[cohort]\n"
       "# Members of a round that are honest and answered, at least, when this part of its roster\n"

@@ -23,7 +23,8 @@ struct NodePolicy {
   std::vector<Method> methods;   // empty: all
   std::vector<Digest> models;    // empty: the one that the node holds
   std::vector<Digest> layouts;   // of phases; empty: what plan and model give
-  std::uint32_t weight_max = 1;  // of this node in a sum
+  std::vector<Digest> questions;  // of campaigns of logits that it answers; empty: none
+  std::uint32_t weight_max = 1;   // of this node in a sum
   bool evaluation = true;        // lend held-out totals to the masked sum where a plan asks
   // [cohort]
   std::uint32_t honest_min = 4;  // survivors that are honest, at least, if `corrupt` are not

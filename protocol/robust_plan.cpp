@@ -59,6 +59,9 @@ GroupRule group_rule(const RobustPlan& robust, const CampaignPlan& plan) {
 Result<void> validate(const RobustPlan& robust, const CampaignPlan& plan) {
   TRY(within("[robust] margin", robust.margin, 0.0, 100.0));
   TRY(check_groups(robust, plan));
+  if (plan.logits.on && robust != RobustPlan{})
+    return fail(Code::kBadInput,
+                "[robust] is about versions of an adapter: a campaign of logits publishes none");
   if (robust.groups > 1 || !needs_single_updates(robust.rule)) return {};
   return check_single_updates(robust, plan);
 }

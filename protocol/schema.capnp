@@ -128,6 +128,17 @@ struct Plan {
   privacy @26 :Privacy;
   evaluation @27 :Bool;
   examples @28 :Examples;
+  logits @29 :Logits;
+}
+
+struct Logits {
+  on @0 :Bool;
+  question @1 :Data;
+  rows @2 :UInt32;
+  candidates @3 :UInt32;
+  temperature @4 :Float32;
+  slope @5 :Float32;
+  full @6 :Float32;
 }
 
 enum Mode {

@@ -93,6 +93,21 @@ class Section {
       note(*node, fmt::format("[{}] {}: {}", name_, key, chosen.error().what));
   }
 
+  // A list of such names.
+  template <class T, class Named>
+  void choices(std::string_view key, std::vector<T>& to, Named named) {
+    std::vector<std::string> names;
+    texts(key, names);
+    if (error_ || !has(key)) return;
+    to.clear();
+    for (const std::string& name : names) {
+      auto chosen = named(std::string_view(name));
+      if (!chosen)
+        return note(*table_->get(key), fmt::format("[{}] {}: {}", name_, key, chosen.error().what));
+      to.push_back(std::move(*chosen));
+    }
+  }
+
   void require(std::string_view key, std::string_view how) {
     if (!error_ && !has(key))
       error_ = fmt::format("{}: [{}] has no {}: {}", source_, name_, key, how);

@@ -124,6 +124,27 @@ PrivacyPlan read(wire::Privacy::Reader from) {
           .clip_rate = from.getClipRate()};
 }
 
+void write(wire::Logits::Builder to, const LogitsPlan& logits) {
+  to.setOn(logits.on);
+  to.setQuestion(as_capnp_data(logits.question));
+  to.setRows(logits.rows);
+  to.setCandidates(logits.candidates);
+  to.setTemperature(logits.temperature);
+  to.setSlope(logits.slope);
+  to.setFull(logits.full);
+}
+Result<LogitsPlan> read(wire::Logits::Reader from) {
+  LogitsPlan logits{.on = from.getOn(),
+                    .question = {},
+                    .rows = from.getRows(),
+                    .candidates = from.getCandidates(),
+                    .temperature = from.getTemperature(),
+                    .slope = from.getSlope(),
+                    .full = from.getFull()};
+  TRY_ASSIGN(logits.question, read_bytes32(from.getQuestion(), "the plan's question"));
+  return logits;
+}
+
 Result<Mode> read_mode(wire::Mode mode) {
   if (mode > wire::Mode::MASKED)
     return fail(Code::kBadInput, "a mode that this program does not know");
@@ -179,10 +200,12 @@ void write(PlanWriter to, const CampaignPlan& plan) {
   write(to.initMasking(), plan.masking);
   write(to.initPrivacy(), plan.privacy);
   to.setEvaluation(plan.evaluation);
-  if (!plan.examples.on()) return;
-  auto examples = to.initExamples();
-  examples.setNoiseMultiplier(plan.examples.noise_multiplier);
-  examples.setClip(plan.examples.clip);
+  if (plan.examples.on()) {
+    auto examples = to.initExamples();
+    examples.setNoiseMultiplier(plan.examples.noise_multiplier);
+    examples.setClip(plan.examples.clip);
+  }
+  if (plan.logits != LogitsPlan{}) write(to.initLogits(), plan.logits);
 }
 
 Result<CampaignPlan> read(PlanReader from) {
@@ -209,6 +232,9 @@ Result<CampaignPlan> read(PlanReader from) {
   if (from.hasExamples()) {
     const auto examples = from.getExamples();
     plan.examples = {examples.getNoiseMultiplier(), examples.getClip()};
+  }
+  if (from.hasLogits()) {
+    TRY_ASSIGN(plan.logits, read(from.getLogits()));
   }
   TRY(validate(plan));
   return plan;

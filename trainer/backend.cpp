@@ -1,5 +1,7 @@
 #include "trainer/backend.h"
 
+#include "trainer/adaptation/questions.h"
+#include "trainer/adaptation/teach.h"
 #include "trainer/finetune.h"
 #include "trainer/threads.h"
 #include "trainer/training/examples.h"
@@ -28,6 +30,11 @@ Result<Corpus> corpus_of(const Tokenizer& tokenizer, const std::vector<Document>
   return make_corpus(tokenizer,
                      split_stably(documents, request.heldout_share, request.salt, filter),
                      request.window, on_progress);
+}
+
+Result<Question> question_of(const OpenFile& file) {
+  TRY_ASSIGN(const MappedFile mapped, MappedFile::of(file.fd, file.name));
+  return read_question(mapped.view());
 }
 
 }  // namespace
@@ -92,13 +99,32 @@ Result<Evaluation> ModelBackend::evaluate(const Evaluate& request, const OnProgr
                            request.window, step_done(on_progress), counts);
 }
 
-Result<Finetuned> ModelBackend::distill(const Distill& request, const OnProgress& on_progress) {
-  TRY_ASSIGN(const LoadedModel* student, model(request.student));
-  TRY_ASSIGN(const LoadedModel* teacher, model(request.teacher));
+Result<Finetuned> ModelBackend::teach(const Teach& request, const OnProgress& on_progress) {
+  TRY_ASSIGN(const LoadedModel* student, model(Slot::kLlm));
+  TRY_ASSIGN(const LoadedModel* teacher, model(Slot::kSlm));
+  TeachMaterial material;
+  if (!request.corpus.empty()) {
+    TRY_ASSIGN(const Corpus* corpus, this->corpus(request.corpus));
+    material.public_text = &corpus->train;
+  }
+  Question question;
+  if (request.question.fd) {
+    TRY_ASSIGN(question, question_of(request.question));
+    material.question = &question;
+    material.answers = &request.answers;
+  }
+  return freshet::teach(
+      student->model,
+      {teacher->model, request.teacher_spec, request.teacher_adapter, teacher->tokenizer.bos_id()},
+      request.plan, material, step_done(on_progress));
+}
+
+Result<std::vector<float>> ModelBackend::answer(const Answer& request, const OnProgress&) {
+  TRY_ASSIGN(const LoadedModel* model, this->model(request.slot));
   TRY_ASSIGN(const Corpus* corpus, this->corpus(request.corpus));
-  return freshet::distill(student->model,
-                          {teacher->model, request.teacher_spec, request.teacher_adapter},
-                          request.plan, corpus->train, step_done(on_progress));
+  TRY_ASSIGN(const Question question, question_of(request.question));
+  return answer_question({model->model, request.spec, request.adapter}, corpus->train, question,
+                         request.terms);
 }
 
 }  // namespace freshet

@@ -17,7 +17,8 @@ class ModelBackend final : public TrainerBackend {
   Result<TextOpened> open_text(OpenText request, const OnProgress& on_progress) override;
   Result<Finetuned> finetune(const Finetune& request, const OnProgress& on_progress) override;
   Result<Evaluation> evaluate(const Evaluate& request, const OnProgress& on_progress) override;
-  Result<Finetuned> distill(const Distill& request, const OnProgress& on_progress) override;
+  Result<Finetuned> teach(const Teach& request, const OnProgress& on_progress) override;
+  Result<std::vector<float>> answer(const Answer& request, const OnProgress& on_progress) override;
 
  private:
   Result<const LoadedModel*> model(Slot slot) const;

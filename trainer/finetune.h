@@ -1,7 +1,6 @@
 #pragma once
-// What the trainer does with one model and one text: LoRA training as a campaign asks for it,
-// distillation from a teacher on public text (FedCoLLM, arXiv:2411.11707: federate the small model,
-// then let the large one learn from it), and measuring.
+// What the trainer does with one model and one text: LoRA training as a campaign asks for it, and
+// measuring.
 
 #include <functional>
 #include <span>
@@ -20,19 +19,6 @@ using StepDone = std::function<void(int done, int total)>;
 Result<Finetuned> finetune(const Transformer& model, const FinetunePlan& plan,
                            const std::vector<float>& adapter, const TokenStream& text,
                            const StepDone& step_done);
-
-struct TeacherModel {
-  const Transformer& model;
-  AdapterSpec spec;
-  const std::vector<float>& adapter;  // empty: the base model
-};
-
-// The student's adapter, trained on `text` with loss plain_weight * next-token + weight *
-// distillation, where plain_weight = 1 - weight. Both models must share one tokenizer (kBadInput
-// where the vocabularies differ in size).
-Result<Finetuned> distill(const Transformer& student, const TeacherModel& teacher,
-                          const DistillPlan& plan, const TokenStream& text,
-                          const StepDone& step_done);
 
 // How much of a text is measured at a time: memory against speed.
 struct EvaluationRoom {

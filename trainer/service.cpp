@@ -34,6 +34,15 @@ Result<Evaluation> checked(Result<Evaluation> evaluation) {
   return evaluation;
 }
 
+Result<std::vector<float>> checked(Result<std::vector<float>> answers) {
+  const auto share = [](float value) { return value >= 0.0f && value <= 1.0001f; };
+  if (answers && !std::all_of(answers->begin(), answers->end(), share))
+    return fail(Code::kBadInput,
+                "the model answers with what is no probability: its weights or its adapter are "
+                "broken");
+  return answers;
+}
+
 struct Work {
   TrainerBackend& backend;
   const OnProgress& on_progress;
@@ -55,9 +64,13 @@ struct Work {
     TRY_ASSIGN(const Evaluation evaluation, checked(backend.evaluate(request, on_progress)));
     return EvaluateDone{request.id, evaluation};
   }
-  Result<TrainerReply> operator()(Distill request) const {
-    TRY_ASSIGN(Finetuned student, checked(backend.distill(request, on_progress)));
-    return DistillDone{request.id, std::move(student)};
+  Result<TrainerReply> operator()(Teach request) const {
+    TRY_ASSIGN(Finetuned student, checked(backend.teach(request, on_progress)));
+    return Taught{request.id, std::move(student)};
+  }
+  Result<TrainerReply> operator()(Answer request) const {
+    TRY_ASSIGN(std::vector<float> values, checked(backend.answer(request, on_progress)));
+    return Answered{request.id, std::move(values)};
   }
 };
 

@@ -26,7 +26,9 @@ class TrainerBackend {
   virtual Result<TextOpened> open_text(OpenText request, const OnProgress& on_progress) = 0;
   virtual Result<Finetuned> finetune(const Finetune& request, const OnProgress& on_progress) = 0;
   virtual Result<Evaluation> evaluate(const Evaluate& request, const OnProgress& on_progress) = 0;
-  virtual Result<Finetuned> distill(const Distill& request, const OnProgress& on_progress) = 0;
+  virtual Result<Finetuned> teach(const Teach& request, const OnProgress& on_progress) = 0;
+  virtual Result<std::vector<float>> answer(const Answer& request,
+                                            const OnProgress& on_progress) = 0;
 };
 
 // The descriptor on which the daemon left its end of the socket pair.

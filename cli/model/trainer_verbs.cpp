@@ -37,6 +37,7 @@ int run_trainer(int argc, char** argv) {
   add_generate(*model, chosen);
   add_merge(*model, chosen);
   add_convert(*model, chosen);
+  add_question(*model, chosen);
   add_tokenizer(*model, chosen);
   add_pretrain(*model, chosen);
   add_simulate_learning(app, chosen);

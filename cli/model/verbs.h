@@ -17,6 +17,7 @@ void add_generate(Command& model, Verb& chosen);
 void add_info(Command& model, Verb& chosen);
 void add_merge(Command& model, Verb& chosen);
 void add_convert(Command& model, Verb& chosen);
+void add_question(Command& model, Verb& chosen);
 void add_tokenizer(Command& model, Verb& chosen);
 void add_pretrain(Command& model, Verb& chosen);
 

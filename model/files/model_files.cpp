@@ -135,6 +135,18 @@ Result<Digest> model_digest(const ModelFiles& files) {
   return hasher.finish();
 }
 
+Result<Digest> tokenizer_digest(const ModelFiles& files) {
+  if (!files.tokenizer.fd)
+    return fail(Code::kBadInput,
+                "a model in one GGUF file has no tokenizer.json, which is what models of one "
+                "vocabulary are known by: use a folder in the form of Hugging Face");
+  TRY_ASSIGN(const MappedFile mapped, MappedFile::of(files.tokenizer.fd, files.tokenizer.name));
+  Hasher hasher;
+  hasher.update(as_bytes("freshet/tokenizer/v1"));
+  hasher.update(mapped.view());
+  return hasher.finish();
+}
+
 Result<std::string> read_small_file(const OpenFile& file) {
   TRY_ASSIGN(const MappedFile mapped, MappedFile::of(file.fd, file.name));
   if (mapped.view().size() > limits::kSmallFileBytesMax)

@@ -38,6 +38,9 @@ Result<ModelFiles> open_model_folder(const Path& folder);
 // model.
 Result<Digest> model_digest(const ModelFiles& files);
 
+// Of tokenizer.json alone, for models that differ in all else. kBadInput where there is none.
+Result<Digest> tokenizer_digest(const ModelFiles& files);
+
 // The text of one of the small files.
 Result<std::string> read_small_file(const OpenFile& file);
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/lesson_limits.h"
 #include "base/limits.h"
 #include "model/process/model_fields.h"
 #include "model/process/trainer_fields.h"
@@ -39,8 +40,10 @@ std::string_view kind_of(const Finetune&) { return "finetune"; }
 std::string_view kind_of(const FinetuneDone&) { return "finetune_done"; }
 std::string_view kind_of(const Evaluate&) { return "evaluate"; }
 std::string_view kind_of(const EvaluateDone&) { return "evaluate_done"; }
-std::string_view kind_of(const Distill&) { return "distill"; }
-std::string_view kind_of(const DistillDone&) { return "distill_done"; }
+std::string_view kind_of(const Teach&) { return "teach"; }
+std::string_view kind_of(const Taught&) { return "taught"; }
+std::string_view kind_of(const Answer&) { return "answer"; }
+std::string_view kind_of(const Answered&) { return "answered"; }
 std::string_view kind_of(const Progress&) { return "progress"; }
 std::string_view kind_of(const Failed&) { return "failed"; }
 
@@ -50,6 +53,31 @@ void list(Fields& fields, Slot& slot, const char* key) {
   auto index = static_cast<std::size_t>(slot);
   fields.choice(key, index, kSlots);
   slot = static_cast<Slot>(index);
+}
+
+constexpr Bounds<int> kSequences{0, limits::kLessonSequencesMax};
+
+void list(Fields& fields, TeachPlan& plan) {
+  list(fields, plan.adapter, "");
+  fields.flag("of_public", plan.of_public);
+  fields.flag("of_written", plan.of_written);
+  fields.flag("of_answers", plan.of_answers);
+  fields.integer("steps", plan.steps, {1, 1'000'000});
+  fields.integer("batch", plan.batch, {1, 4096});
+  fields.integer("window", plan.window, kWindow);
+  fields.integer("keeping", plan.keeping, {0, 4096});
+  fields.integer("public_sequences", plan.public_sequences, kSequences);
+  fields.integer("written_sequences", plan.written_sequences, kSequences);
+  fields.integer("own_sequences", plan.own_sequences, kSequences);
+  fields.real("lr", plan.lr, {0, 10});
+  fields.integer("top_k", plan.top_k, {1, 1 << 20});
+  fields.real("temperature", plan.temperature, {0x1p-10, 0x1p10});
+  fields.real("weight", plan.weight, {0, 1});
+  fields.real("weight_end", plan.weight_end, {0, 1});
+  fields.flag("shift", plan.shift);
+  fields.real("silence", plan.silence, {0, 1});
+  fields.real("sharpen", plan.sharpen, {0, 0x1p10});
+  fields.count("seed", plan.seed, kAny);
 }
 
 void list_corpus(Fields& fields, std::string& name) {
@@ -198,29 +226,36 @@ void list(Fields& fields, EvaluateDone& reply) {
   fields.real("nll", reply.evaluation.nll, kPositive);
 }
 
-void list(Fields& fields, Distill& request) {
+void list(Fields& fields, Teach& request) {
   list(fields, request.id);
-  list(fields, request.student, "student");
-  list(fields, request.teacher, "teacher");
   list(fields, request.teacher_spec, "teacher_");
   fields.floats("teacher_adapter", request.teacher_adapter);
-  list(fields, request.plan.adapter, "");
-  fields.integer("steps", request.plan.steps, {1, 1'000'000});
-  fields.integer("batch", request.plan.batch, {1, 4096});
-  fields.integer("window", request.plan.window, kWindow);
-  fields.real("lr", request.plan.lr, {0, 10});
-  fields.integer("top_k", request.plan.top_k, {1, 1 << 20});
-  fields.real("temperature", request.plan.temperature, {0x1p-10, 0x1p10});
-  fields.real("weight", request.plan.weight, {0, 1});
-  fields.real("weight_end", request.plan.weight_end, {0, 1});
-  fields.flag("shift", request.plan.shift);
-  fields.count("seed", request.plan.seed, kAny);
+  list(fields, request.plan);
   list_corpus(fields, request.corpus);
+  list_optional(fields, "question", request.question);
+  fields.floats("answers", request.answers);
 }
 
-void list(Fields& fields, DistillDone& reply) {
+void list(Fields& fields, Taught& reply) {
   list(fields, reply.id);
   list(fields, reply.student);
+}
+
+void list(Fields& fields, Answer& request) {
+  list(fields, request.id);
+  list(fields, request.slot, "slot");
+  list_corpus(fields, request.corpus);
+  list(fields, request.spec, "");
+  fields.floats("adapter", request.adapter);
+  fields.file("question", request.question);
+  fields.real("temperature", request.terms.temperature, {0x1p-10, 0x1p10});
+  fields.real("slope", request.terms.slope, {0, 1000});
+  fields.real("full", request.terms.full, {-100, 100});
+}
+
+void list(Fields& fields, Answered& reply) {
+  list(fields, reply.id);
+  fields.floats("values", reply.values);
 }
 
 void list(Fields& fields, Progress& reply) {

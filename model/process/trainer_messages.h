@@ -90,17 +90,32 @@ struct EvaluateDone {
   Evaluation evaluation;
 };
 
-struct Distill {
+struct Teach {  // the model in slot llm, by the one in slot slm
   RequestId id;
-  Slot student = Slot::kLlm, teacher = Slot::kSlm;
   AdapterSpec teacher_spec;
   std::vector<float> teacher_adapter;  // empty: the base model
-  DistillPlan plan;
-  std::string corpus;
+  TeachPlan plan;
+  std::string corpus;               // public text; empty where the plan asks for none
+  OpenFile question = {};           // where the plan asks for its answers
+  std::vector<float> answers = {};  // their mean
 };
-struct DistillDone {
+struct Taught {
   RequestId id;
   Finetuned student;
+};
+
+struct Answer {  // the question, by the node's own model
+  RequestId id;
+  Slot slot = Slot::kSlm;
+  std::string corpus;  // its own text: it is silent on prompts that hold some of that
+  AdapterSpec spec;
+  std::vector<float> adapter;
+  OpenFile question;
+  AnswerTerms terms;
+};
+struct Answered {
+  RequestId id;
+  std::vector<float> values;  // the caller compares their number with its layout
 };
 
 struct Progress {
@@ -113,9 +128,9 @@ struct Failed {
   Error error;
 };
 
-using TrainerRequest = std::variant<LoadModel, OpenText, Finetune, Evaluate, Distill>;
-using TrainerReply = std::variant<ModelLoaded, TextOpened, FinetuneDone, EvaluateDone, DistillDone,
-                                  Progress, Failed>;
+using TrainerRequest = std::variant<LoadModel, OpenText, Finetune, Evaluate, Teach, Answer>;
+using TrainerReply = std::variant<ModelLoaded, TextOpened, FinetuneDone, EvaluateDone, Taught,
+                                  Answered, Progress, Failed>;
 
 RequestId id_of(const TrainerRequest& request);
 RequestId id_of(const TrainerReply& reply);

@@ -20,8 +20,8 @@ namespace {
 // Which alternative of TrainerReply ends a request: the two variants list them in one order.
 std::size_t answer_to(const TrainerRequest& request) { return request.index(); }
 static_assert(std::is_same_v<std::variant_alternative_t<0, TrainerReply>, ModelLoaded>);
-static_assert(std::is_same_v<std::variant_alternative_t<4, TrainerReply>, DistillDone>);
-static_assert(std::variant_size_v<TrainerRequest> == 5);
+static_assert(std::is_same_v<std::variant_alternative_t<4, TrainerReply>, Taught>);
+static_assert(std::variant_size_v<TrainerRequest> == 6);
 
 std::string ended(int status) {
   if (WIFEXITED(status))

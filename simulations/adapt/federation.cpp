@@ -1,8 +1,6 @@
 #include "simulations/adapt/federation.h"
 
 #include <cmath>
-#include <string_view>
-#include <unordered_set>
 
 #include "aggregation/clip.h"
 #include "aggregation/mask.h"
@@ -11,6 +9,7 @@
 #include "simulations/adapt/pair.h"
 #include "simulations/learning/node_work.h"
 #include "simulations/learning/private_fleet.h"
+#include "trainer/adaptation/own_text.h"
 #include "trainer/finetune.h"
 
 namespace freshet {
@@ -18,36 +17,6 @@ namespace {
 
 constexpr int kShareBits = 20;                         // of a share of a vocabulary
 constexpr std::uint64_t kAnswerRounding = 0x616e7377;  // stream of the generator that rounds
-
-// Runs of kOwnRun ids of a text, by a hash of them.
-class OwnRuns {
- public:
-  explicit OwnRuns(std::span<const TokenId> text) {
-    for (std::size_t at = 0; at + kOwnRun <= text.size(); ++at) runs_.insert(hash_at(text, at));
-  }
-  bool any_in(std::span<const TokenId> sequence) const {
-    for (std::size_t at = 0; at + kOwnRun <= sequence.size(); ++at)
-      if (runs_.contains(hash_at(sequence, at))) return true;
-    return false;
-  }
-
- private:
-  static std::size_t hash_at(std::span<const TokenId> ids, std::size_t at) {
-    const std::span<const TokenId> run = ids.subspan(at, kOwnRun);
-    return std::hash<std::string_view>()(
-        {reinterpret_cast<const char*>(run.data()), run.size_bytes()});
-  }
-  std::unordered_set<std::size_t> runs_;
-};
-
-void silence_own(const Prompts& prompts, std::span<const TokenId> text,
-                 std::vector<float>& confidence) {
-  const OwnRuns own(text);
-  const auto window = static_cast<std::size_t>(prompts.window);
-  for (std::size_t at = 0; at < prompts.ids.size(); at += window)
-    if (own.any_in(std::span(prompts.ids).subspan(at, window)))
-      std::fill_n(confidence.begin() + static_cast<std::ptrdiff_t>(at), window, 0.0f);
-}
 
 // What one node sends, before it is rounded.
 std::vector<float> answer_of_node(const NodeModel& node, const std::vector<float>& adapter,
@@ -60,7 +29,7 @@ std::vector<float> answer_of_node(const NodeModel& node, const std::vector<float
       plan.untuned ? std::vector<float>(static_cast<std::size_t>(prompts.rows()), 1.0f)
                    : confidence_of(prompts, next_log_probs(speaks, prompts),
                                    next_log_probs(base, prompts), plan.confidence);
-  silence_own(prompts, own.ids, confidence);
+  silence_own(prompts, OwnText(own.ids), confidence);
   return logit_vector(candidates, answer(speaks, prompts, candidates, plan.temperature),
                       confidence);
 }

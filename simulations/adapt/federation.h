@@ -71,7 +71,6 @@ struct Answered {
 
 // The mean of what all nodes say, out of the rounded sum of their vectors. A sequence that shares
 // kOwnRun tokens in a row with a node's own text has that node's confidence 0.
-inline constexpr int kOwnRun = 24;
 Result<Answered> answer_together(const std::vector<NodeModel>& models,
                                  const std::vector<std::vector<float>>& adapters,
                                  const std::vector<FleetNode>& nodes, Prompts prompts,

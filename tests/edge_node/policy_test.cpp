@@ -106,6 +106,23 @@ TEST(Policy, RefusesByTheNodesOwnWord) {
   }
 }
 
+TEST(Policy, AnswersAQuestionThatItsPeopleHaveApprovedAndNoOther) {
+  Round round;
+  round.plan.logits = {true, Digest{7}, 64, 4};
+  fit_to_answers(round.plan);
+  round.policy.models = {Digest{9}};  // of campaigns that train one
+  round.refresh();
+  auto refusal = round.refusal();
+  ASSERT_TRUE(refusal);
+  EXPECT_NE(refusal->why.find("it asks question 0700"), std::string::npos) << refusal->why;
+  EXPECT_EQ(refusal->declined, Declined::kPolicy);
+  round.policy.questions = {Digest{6}};
+  EXPECT_TRUE(round.refusal());
+  round.policy.questions = {Digest{6}, Digest{7}};
+  refusal = round.refusal();
+  EXPECT_FALSE(refusal) << refusal->why;
+}
+
 TEST(Policy, RefusesARoundOfAnythingButWhatItLoaded) {
   struct Row {
     std::string_view says;

@@ -14,9 +14,12 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "coordinator/driver.h"
+#include "crypto/digest.h"
 #include "edge_node/driver.h"
 #include "membership/files.h"
+#include "model/question.h"
 #include "storage/rocksdb_journal.h"
+#include "tests/integration/asking.h"
 
 namespace freshet {
 namespace {
@@ -29,21 +32,15 @@ constexpr const char* kConfig =
   "num_key_value_heads":2,"max_position_embeddings":128,"rms_norm_eps":1e-5,"rope_theta":10000.0,
   "tie_word_embeddings":true,"bos_token_id":1,"eos_token_id":2})";
 
-template <class T>
-T must(Result<T> result) {
-  CHECK(result.has_value(), "{}", result.error().what);
-  return std::move(*result);
-}
-void must(const Result<void>& result) { CHECK(result.has_value(), "{}", result.error().what); }
-
 void write(const Path& path, std::string_view text) {
   must(make_folders(path.parent_path(), 0700));
   must(write_file_durably(path, as_bytes(text), 0600));
 }
 
-TrainerOptions toy_trainer() {
+TrainerOptions trainer_of(const FleetPlan& plan) {
   TrainerOptions options;
-  options.binary = binary_folder() / "integration_toy_trainer";
+  options.binary =
+      binary_folder() / (plan.logits ? "integration_model_trainer" : "integration_toy_trainer");
   return options;
 }
 
@@ -153,14 +150,21 @@ World World::make(const Path& folder, const FleetPlan& plan) {
   world.folder_ = folder;
   world.shared_ = folder / "shared";
   world.plan_ = plan;
-  write(world.model() / "config.json", kConfig);
-  write(world.model() / "tokenizer.json", "{}");
-  write(world.model() / "model.safetensors", "toy");
+  if (plan.logits) {
+    must(make_folders(world.shared_, 0700));
+    std::filesystem::copy("models/edge-slm", world.model());
+    std::filesystem::copy("models/cloud-llm", world.cloud_model());
+    write(world.question(), as_text(canonical_bytes(some_question(world.model()))));
+  } else {
+    write(world.model() / "config.json", kConfig);
+    write(world.model() / "tokenizer.json", "{}");
+    write(world.model() / "model.safetensors", "toy");
+  }
   std::string allowed;
   for (int i = 0; i < plan.nodes; ++i) {
     write(world.text(i) / "own.txt", (i < plan.poisoned ? "poisoned" : "the private") +
                                          std::string(" words of node ") + std::to_string(i) +
-                                         std::string(400, 'x'));
+                                         (plan.logits ? own_words(i) : std::string(400, 'x')));
     must(make_folders(world.node(i), 0700));
     allowed += "n" + std::to_string(i) + " " +
                to_text(must(load_or_make_keys(world.node(i))).identity.open) + "\n";
@@ -194,14 +198,15 @@ CampaignRecord World::record() const {
   if (plan_.groups > 1) {
     record.file.robust.rule = Median{};
     record.file.robust.groups = static_cast<std::uint32_t>(plan_.groups);
-    plan.masking.honest_min = kFewHonest;
   }
+  if (plan_.groups > 1 || plan_.logits) plan.masking.honest_min = kFewHonest;
   if (plan_.adapt)
     record.file.adapt = {
         .enabled = true, .llm = model().string(), .public_text = public_text, .steps = 5};
   if (!plan_.masked) return record;
   plan.examples.noise_multiplier = plan_.example_noise;
   plan.mode = Mode::kMasked;
+  if (plan_.logits) ask(record.file, cloud_model(), question());
   plan.masking.phase_ms = plan_.phase_ms;
   plan.evaluation = plan_.evaluation;
   plan.privacy.on = plan_.noise_multiplier > 0;
@@ -238,7 +243,7 @@ Child World::start_coordinator(Fate fate) const {
     options.folder = coordinator();
     auto before = read_file(coordinator() / "endpoint", 100);  // nodes look for it where it was
     options.listen = before ? before->substr(0, before->find('\n')) : "tcp://127.0.0.1:0";
-    options.trainer = toy_trainer();
+    options.trainer = trainer_of(plan_);
     options.open_journal = [fate](const Path& folder) -> Result<std::unique_ptr<Journal>> {
       TRY_ASSIGN(auto journal, RocksdbJournal::open(folder));
       return std::unique_ptr<Journal>(std::make_unique<MortalJournal>(std::move(journal), fate));
@@ -254,12 +259,18 @@ NodeOptions World::options_of(int number, const std::string& address) const {
   NodeOptions options;
   options.folder = node(number);
   options.data = text(number);
-  options.model = model();
+  // One node has another model than the others.
+  options.model = plan_.logits && number == 0 ? cloud_model() : model();
+  options.own_rank = plan_.logits && number == 1 ? 3 : 0;
+  if (plan_.logits) {
+    options.policy.questions = {digest_of(must(MappedFile::open(question())).view())};
+    options.keep_unmasked = true;
+  }
   options.coordinator = address;
   options.coordinator_id = must(load_or_make_keys(coordinator())).identity.open;
-  options.trainer = toy_trainer();
+  options.trainer = trainer_of(plan_);
   if (!plan_.masked) options.policy.modes.push_back(Mode::kTrustedCoordinator);
-  if (plan_.groups > 1) options.policy.honest_min = kFewHonest;
+  if (plan_.groups > 1 || plan_.logits) options.policy.honest_min = kFewHonest;
   options.exit_when_finished = true;
   options.record = node(number) / "sent";
   return options;
@@ -303,6 +314,14 @@ Child World::start_node_of(const NodePolicy& policy, int number, const std::stri
   return run_node(number, [=, this] {
     NodeOptions options = options_of(number, address);
     options.policy = policy;
+    return options;
+  });
+}
+
+Child World::start_node_that_approves_nothing(int number, const std::string& address) const {
+  return run_node(number, [=, this] {
+    NodeOptions options = options_of(number, address);
+    options.policy.questions.clear();
     return options;
   });
 }

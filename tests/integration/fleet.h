@@ -54,6 +54,7 @@ struct FleetPlan {
   int groups = 1;
   bool evaluation = false;
   double example_noise = 0;  // of a step of training; 0: none
+  bool logits = false;  // real small models in real trainers, which answer a question
 };
 
 // What happens to a coordinator's journal.
@@ -78,6 +79,8 @@ class World {
                           const std::string& address) const;  // its policy wants more honest ones
   Child start_node_of(const NodePolicy& policy, int node, const std::string& address) const;
 
+  Child start_node_that_approves_nothing(int node, const std::string& address) const;
+
   // Takes part with random bytes in place of sealed updates, and with frames of garbage; ends with
   // the campaign.
   Child start_liar(int node, const std::string& address) const;
@@ -85,6 +88,8 @@ class World {
   Path coordinator() const { return folder_ / "c"; }
   Path node(int node) const { return folder_ / ("n" + std::to_string(node)); }
   Path model() const { return shared_ / "model"; }
+  Path cloud_model() const { return shared_ / "cloud"; }  // in a world of logits
+  Path question() const { return shared_ / "question"; }  // there, too
   Path text(int node) const { return shared_ / ("text" + std::to_string(node)); }
   Path campaign() const;
   std::string campaign_phase() const;  // as recorded

@@ -81,14 +81,18 @@ class LearnerBackend final : public TrainerBackend {
     return Evaluation{1000, 1000, 1000 * distance(request.corpus, request.adapter)};
   }
 
-  Result<Finetuned> distill(const Distill& request, const OnProgress& on_progress) override {
-    TRY_ASSIGN(Layout whole, layout_of(request.student, request.plan.adapter));
+  Result<Finetuned> teach(const Teach& request, const OnProgress& on_progress) override {
+    TRY_ASSIGN(Layout whole, layout_of(Slot::kLlm, request.plan.adapter));
     Finetuned student{std::vector<float>(whole.size, request.plan.weight), 2, 1, 0};
     for (std::size_t i = 0; i < std::min(whole.size, request.teacher_adapter.size()); ++i)
       student.adapter[i] += request.plan.weight * request.teacher_adapter[i];
     for (int step = 1; step <= request.plan.steps; ++step)
       on_progress(static_cast<std::uint64_t>(step), static_cast<std::uint64_t>(request.plan.steps));
     return student;
+  }
+
+  Result<std::vector<float>> answer(const Answer&, const OnProgress&) override {
+    return fail(Code::kBadInput, "this trainer knows no answers");
   }
 
  private:

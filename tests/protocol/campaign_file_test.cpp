@@ -83,6 +83,12 @@ weight = 0.25
 weight_end = 0.125
 shift = false
 seed = 15
+ways = ["generate", "distill", "proxy"]
+keeping = 3
+public_sequences = 16
+written_sequences = 17
+own_sequences = 18
+proxy_weight = 0.75
 )",
                                         "c.toml");
   ASSERT_TRUE(file) << file.error().what;
@@ -101,7 +107,10 @@ seed = 15
                .clip = 2,
                .grid = {.range = 0.5f, .bits = 8, .weight_max = 9}},
       .model = "m",
-      .adapt = {true, "l", "p", 2, 3, 4, 5, 6, 7, 0.5f, 2, 0.25f, 0.125f, false, 15}};
+      .adapt = {
+          true, "l",  "p", 2,     3,      4,     5,  6,
+          7,    0.5f, 2,   0.25f, 0.125f, false, 15, {Way::kGenerate, Way::kDistill, Way::kProxy},
+          3,    16,   17,  18,    0.75f}};
   EXPECT_EQ(*file, expected);
 }
 
@@ -140,7 +149,20 @@ TEST(CampaignFile, ParseOfToTomlIsTheFile) {
                     0.5f,
                     0,
                     rng.below(2) == 0,
-                    rng.next_u64() >> 1};
+                    rng.next_u64() >> 1,
+                    {Way::kProxy, Way::kGenerate},
+                    static_cast<int>(rng.below(6)),
+                    4,
+                    5,
+                    6,
+                    static_cast<float>(rng.uniform())};
+    if (file.plan.logits.on) {
+      file.adapt.enabled = true;
+      file.adapt.ways = {Way::kLogits};
+      file.adapt.question = "question";
+      file.adapt.silence = 0.25f;
+      file.adapt.sharpen = 2;
+    }
     const auto again = parse_campaign_file(to_toml(file), "c.toml");
     ASSERT_TRUE(again) << again.error().what << "\n" << to_toml(file);
     EXPECT_EQ(*again, file) << to_toml(file);
@@ -268,6 +290,44 @@ TEST(CampaignFile, WhatIsMissingIsAskedFor) {
             "c.toml: [adapt] has no public_text: write public_text = \"FOLDER\", text that no node "
             "holds");
   EXPECT_EQ(error_with("[adapt]\nenabled = false"), "parsed");
+}
+
+TEST(CampaignFile, LogitsTakeAQuestionAndOneRound) {
+  const std::string logits = "[adapt]\nllm = \"l\"\nways = [\"logits\"]\n";
+  EXPECT_EQ(error_with(logits),
+            "c.toml: [adapt] has no question: write question = \"FILE\", as `freshet model "
+            "question FILE` makes it");
+  const auto file = parse_campaign_file(
+      std::string(kLeast) + logits + "question = \"q\"\n[logits]\nconfidence_full = 0.5", "c");
+  ASSERT_TRUE(file) << file.error().what;
+  EXPECT_EQ(file->plan.rounds, 1u);
+  EXPECT_EQ(file->adapt.question, "q");
+  EXPECT_EQ(file->plan.logits.full, 0.5f);
+  EXPECT_FALSE(file->plan.logits.on) << "what it asks is known once it was submitted";
+  EXPECT_EQ(error_with("[logits]\ntemperature = 2"),
+            "c.toml: [logits] is for campaigns whose [adapt] ways is [\"logits\"]");
+  EXPECT_EQ(error_with("[adapt]\nllm = \"l\"\nways = [\"logits\", \"proxy\"]\nquestion = \"q\""),
+            "c.toml: [adapt] ways has \"logits\", where nodes send nothing of their models for "
+            "another way to work with: give the others a campaign of their own");
+}
+
+TEST(CampaignFile, WaysThatAreNotBuiltAreRefusedByName) {
+  EXPECT_EQ(error_with("[adapt]\nllm = \"l\"\nways = [\"generate\"]"), "parsed");
+  EXPECT_EQ(error_with("[adapt]\nllm = \"l\"\nways = [\"proxy\", \"visible-logits\"]"),
+            "c.toml:7: [adapt] ways: way \"visible-logits\" cannot be part of a campaign yet: use "
+            "distill, generate, proxy, logits or direct");
+  EXPECT_EQ(
+      error_with("[adapt]\nllm = \"l\"\nways = [\"telepathy\"]"),
+      "c.toml:7: [adapt] ways: unknown way \"telepathy\": use distill, generate, proxy, logits "
+      "or direct");
+  EXPECT_EQ(error_with("[adapt]\nllm = \"l\"\nways = []"),
+            "c.toml: [adapt] ways is empty: name one, or leave [adapt] out where nothing is to "
+            "learn");
+  EXPECT_EQ(error_with("[adapt]\nllm = \"l\"\nways = [\"direct\", \"proxy\"]"),
+            "c.toml: [adapt] ways has \"direct\", where the federated adapter is the LLM's own: no "
+            "other way goes with it");
+  EXPECT_EQ(error_with("[adapt]\nllm = \"l\"\nways = [\"proxy\", \"proxy\"]"),
+            "c.toml: [adapt] ways has \"proxy\" twice");
 }
 
 TEST(CampaignFile, UnknownNamesListWhatThereIs) {

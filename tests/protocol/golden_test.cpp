@@ -42,6 +42,22 @@ TEST(Golden, FramesOfTheCoordinatorKeepTheirBytes) {
 TEST(Golden, ThePlansDigestKeepsItsBytes) {
   const Digest digest = plan_digest(samples::plan());
   expect_golden("plan_digest", to_bytes(digest));
+  expect_golden("plan_digest_logits", to_bytes(plan_digest(samples::logits_plan())));
+}
+
+// What a coordinator says that has not heard of campaigns of logits.
+TEST(Golden, AnAnnouncementFromBeforeLogitsIsRead) {
+  const auto golden = read_file("tests/protocol/golden/announce_before_logits.hex", 1 << 20);
+  ASSERT_TRUE(golden);
+  Bytes frame;
+  for (std::size_t at = 0; at + 1 < golden->size(); at += (*golden)[at] == '\n' ? 1 : 2)
+    if ((*golden)[at] != '\n')
+      frame.push_back(static_cast<std::uint8_t>(std::stoi(golden->substr(at, 2), nullptr, 16)));
+  const auto read = decode_from_coordinator(frame, samples::coordinator_identity().open.signing);
+  ASSERT_TRUE(read) << read.error().what;
+  const auto* announce = std::get_if<Announce>(&read->message);
+  ASSERT_NE(announce, nullptr);
+  EXPECT_EQ(announce->plan, samples::plan());
 }
 
 TEST(Golden, TheDescriptorKeepsItsBytes) {

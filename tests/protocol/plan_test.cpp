@@ -26,6 +26,46 @@ TEST(Plan, DefaultsAreValidOnceThereIsAName) {
   EXPECT_TRUE(validate(samples::plan()));
 }
 
+TEST(Plan, OfLogitsRefusesWhatDoesNotGoWithAnswers) {
+  EXPECT_TRUE(validate(samples::logits_plan()));
+  const struct {
+    std::function<void(CampaignPlan&)> change;
+    const char* says;
+  } rows[] = {
+      {[](auto& p) { p.mode = Mode::kTrustedCoordinator; }, "needs mode = \"masked\""},
+      {[](auto& p) { p.rounds = 2; }, "rounds (of a campaign of logits) is 2"},
+      {[](auto& p) { p.grid.weight_max = 2; }, "weight_max (of a campaign of logits) is 2"},
+      {[](auto& p) { p.grid.range = 0.5f; }, "range (of a campaign of logits) is 0.5"},
+      {[](auto& p) { p.evaluation = true; }, "[evaluation] totals"},
+      {[](auto& p) { p.logits.rows = 0; }, "[logits] rows is 0"},
+      {[](auto& p) { p.logits.candidates = 1025; }, "[logits] candidates is 1025"},
+      {[](auto& p) { p.logits.rows = 200'000'000; }, "[logits] rows"},
+      {[](auto& p) { p.logits.temperature = 0; }, "[logits] temperature"},
+      {[](auto& p) { p.logits.full = std::nanf(""); }, "confidence_full"},
+  };
+  for (const auto& row : rows) {
+    CampaignPlan plan = samples::logits_plan();
+    row.change(plan);
+    const auto valid = validate(plan);
+    ASSERT_FALSE(valid) << row.says;
+    EXPECT_NE(valid.error().what.find(row.says), std::string::npos) << valid.error().what;
+  }
+}
+
+TEST(Plan, DigestTellsEveryPartOfAQuestionApart) {
+  std::set<Digest> digests{plan_digest(samples::logits_plan())};
+  const std::function<void(LogitsPlan&)> changes[] = {
+      [](auto& l) { l.on = false; },       [](auto& l) { l.question[0] ^= 1; },
+      [](auto& l) { l.rows += 1; },        [](auto& l) { l.candidates += 1; },
+      [](auto& l) { l.temperature += 1; }, [](auto& l) { l.slope += 1; },
+      [](auto& l) { l.full += 1; }};
+  for (const auto& change : changes) {
+    CampaignPlan plan = samples::logits_plan();
+    change(plan.logits);
+    EXPECT_TRUE(digests.insert(plan_digest(plan)).second);
+  }
+}
+
 TEST(Plan, NamesTheFieldThatIsOutOfBounds) {
   const float nan = std::nanf("");
   const struct {

@@ -21,6 +21,7 @@ TEST(PolicyFile, EveryKeyIsReadAndWritten) {
   all.methods = {Method::kFfa};
   all.models = {Digest{7}};
   all.layouts = {Digest{8}, Digest{9}};
+  all.questions = {Digest{10}};
   all.weight_max = 5;
   all.evaluation = false;
   all.honest_min = 6;

@@ -140,6 +140,16 @@ CampaignPlan random_plan(Rng& rng) {
                       .adaptive_clip = rng.below(2) == 0};
     else
       plan.evaluation = rng.below(2) == 0;
+    if (!plan.evaluation && !plan.privacy.adaptive_clip && rng.below(3) == 0) {
+      plan.logits = {true,
+                     random_digest(rng),
+                     static_cast<std::uint32_t>(one_to(rng, 10'000)),
+                     static_cast<std::uint32_t>(one_to(rng, 100)),
+                     random_rate(rng) + 0.01f,
+                     random_rate(rng),
+                     random_rate(rng)};
+      fit_to_answers(plan);
+    }
   }
   return plan;
 }

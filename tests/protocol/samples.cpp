@@ -78,6 +78,17 @@ CampaignPlan plan() {
           .model = digest(0x40)};
 }
 
+CampaignPlan logits_plan() {
+  CampaignPlan plan;
+  plan.name = "asks";
+  plan.mode = Mode::kMasked;
+  plan.cohort_min = 6;
+  plan.model = digest(0x40);
+  plan.logits = {true, digest(0x50), 256, 16, 2, 4, 0.5f};
+  fit_to_answers(plan);
+  return plan;
+}
+
 std::vector<std::pair<std::string, NodeMessage>> node_messages() {
   return {
       {"hello", Hello{1, "freshet 0.1.0", digest(1)}},
@@ -99,6 +110,8 @@ std::vector<std::pair<std::string, NodeMessage>> node_messages() {
 std::vector<std::pair<std::string, CoordinatorMessage>> coordinator_messages() {
   return {
       {"announce", Announce{{0x1122334455667788}, plan(), {3}, digest(4), 4096, digest(5)}},
+      {"announce_logits",
+       Announce{{0x1122334455667788}, logits_plan(), {0}, digest(0x50), 4096, digest(5)}},
       {"invite", Invite{{0x1122334455667788}, {5}, {3}, 8, 59000, {digest(6)}}},
       {"chunk_ack", ChunkAck{{5}, digest(3), 999}},
       {"chunk", Chunk{digest(2), 524288, 262144, {0xff, 0xfe, 0xfd}}},

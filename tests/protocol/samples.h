@@ -16,7 +16,8 @@ Identity coordinator_identity();  // the key pair of RFC 8032, 7.1, test 2
 Digest digest(std::uint8_t first);  // first, first + 1, ...
 Signature signature(std::uint8_t first);
 Descriptor descriptor();
-CampaignPlan plan();  // no field has its default
+CampaignPlan plan();  // no field has its default but `logits`, which it cannot have
+CampaignPlan logits_plan();
 
 std::vector<std::pair<std::string, NodeMessage>> node_messages();
 std::vector<std::pair<std::string, CoordinatorMessage>> coordinator_messages();

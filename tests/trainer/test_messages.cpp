@@ -152,7 +152,7 @@ TEST(TrainerMessages, FinetuneComesBackBitForBit) {
   EXPECT_TRUE(same_bits(read.adapter, odd_floats()));
 }
 
-TEST(TrainerMessages, EvaluateAndDistillComeBack) {
+TEST(TrainerMessages, EvaluateAndTeachComeBack) {
   const AdapterSpec spec{
       4, 2, {"o_proj"}, true, {{"model.layers.0", 3}, {"q_proj", 9}}, {{"v_proj", 0.5f}}, {0, 7}};
   const auto evaluate =
@@ -163,25 +163,55 @@ TEST(TrainerMessages, EvaluateAndDistillComeBack) {
   EXPECT_EQ(evaluate.window, 99);
   EXPECT_EQ(evaluate.tokens_max, kHuge);
 
-  Distill request{RequestId{3}, Slot::kLlm, Slot::kSlm, {4, 2, {}}, odd_floats(), {}, "public"};
-  request.plan = {{16, 8, {"k_proj"}}, 5, 6, 7, 0.25f, 20, 2.5f, 0.75f, 0.125f, false, 9};
-  const auto distill = passed_on_as<Distill>(request);
-  EXPECT_EQ(distill.student, Slot::kLlm);
-  EXPECT_EQ(distill.teacher, Slot::kSlm);
-  EXPECT_EQ(distill.teacher_spec, (AdapterSpec{4, 2, {}}));
-  EXPECT_TRUE(same_bits(distill.teacher_adapter, odd_floats()));
-  EXPECT_EQ(distill.plan.adapter, (AdapterSpec{16, 8, {"k_proj"}}));
-  EXPECT_EQ(distill.plan.steps, 5);
-  EXPECT_EQ(distill.plan.batch, 6);
-  EXPECT_EQ(distill.plan.window, 7);
-  EXPECT_EQ(distill.plan.lr, 0.25f);
-  EXPECT_EQ(distill.plan.top_k, 20);
-  EXPECT_EQ(distill.plan.temperature, 2.5f);
-  EXPECT_EQ(distill.plan.weight, 0.75f);
-  EXPECT_EQ(distill.plan.weight_end, 0.125f);
-  EXPECT_FALSE(distill.plan.shift);
-  EXPECT_EQ(distill.plan.seed, 9u);
-  EXPECT_EQ(distill.corpus, "public");
+  Teach request{RequestId{3}, {4, 2, {}}, odd_floats(), {}, "public"};
+  request.plan = {{16, 8, {"k_proj"}},
+                  false,
+                  true,
+                  true,
+                  5,
+                  6,
+                  7,
+                  3,
+                  21,
+                  22,
+                  23,
+                  0.25f,
+                  20,
+                  2.5f,
+                  0.75f,
+                  0.125f,
+                  false,
+                  0.5f,
+                  3,
+                  9};
+  request.question = text_file("question", "of a campaign");
+  request.answers = {0.5f, 0.25f};
+  const TeachPlan plan = request.plan;
+  const auto teach = passed_on_as<Teach>(std::move(request));
+  EXPECT_EQ(teach.teacher_spec, (AdapterSpec{4, 2, {}}));
+  EXPECT_TRUE(same_bits(teach.teacher_adapter, odd_floats()));
+  EXPECT_EQ(teach.plan, plan);
+  EXPECT_EQ(teach.corpus, "public");
+  EXPECT_TRUE(teach.question.fd);
+  EXPECT_EQ(teach.answers, (std::vector<float>{0.5f, 0.25f}));
+}
+
+TEST(TrainerMessages, AnswerAndAnsweredComeBack) {
+  const auto answer = passed_on_as<Answer>(Answer{RequestId{4},
+                                                  Slot::kLlm,
+                                                  "own",
+                                                  {4, 2, {}},
+                                                  odd_floats(),
+                                                  text_file("question", "?"),
+                                                  {2, 16, 0.5f}});
+  EXPECT_EQ(answer.slot, Slot::kLlm);
+  EXPECT_EQ(answer.corpus, "own");
+  EXPECT_EQ(answer.spec, (AdapterSpec{4, 2, {}}));
+  EXPECT_TRUE(same_bits(answer.adapter, odd_floats()));
+  EXPECT_TRUE(answer.question.fd);
+  EXPECT_EQ(answer.terms.temperature, 2);
+  EXPECT_EQ(answer.terms.slope, 16);
+  EXPECT_EQ(answer.terms.full, 0.5f);
 }
 
 TEST(TrainerMessages, RepliesComeBack) {
@@ -228,7 +258,9 @@ TEST(TrainerMessages, RepliesComeBack) {
   EXPECT_EQ(done.finetuned.first_loss, 1.5f);
   EXPECT_EQ(done.finetuned.last_loss, 0.1f);
   EXPECT_EQ(done.finetuned.seconds, 2.25);
-  const auto student = answered_as<DistillDone>(DistillDone{RequestId{4}, {{8, 9}, 3, 2, 1}});
+  EXPECT_EQ(answered_as<Answered>(Answered{RequestId{6}, {0.25f, 0.5f}}).values,
+            (std::vector<float>{0.25f, 0.5f}));
+  const auto student = answered_as<Taught>(Taught{RequestId{4}, {{8, 9}, 3, 2, 1}});
   EXPECT_EQ(student.student.adapter, (std::vector<float>{8, 9}));
   const auto evaluation =
       answered_as<EvaluateDone>(EvaluateDone{RequestId{5}, {6, 7, 0.1}}).evaluation;

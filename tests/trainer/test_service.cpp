@@ -131,7 +131,7 @@ TEST_F(Service, VectorsGoRoundBitForBit) {
   EXPECT_EQ(std::memcmp(back.data(), adapter.data(), adapter.size() * sizeof(float)), 0);
 }
 
-TEST_F(Service, EvaluatesAndDistills) {
+TEST_F(Service, EvaluatesAndTeaches) {
   open_text("c");
   const auto evaluation =
       ask_for<EvaluateDone>(Evaluate{RequestId{2}, Slot::kSlm, "c", true, {}, {1, 2, 4}, 32, 0})
@@ -139,8 +139,19 @@ TEST_F(Service, EvaluatesAndDistills) {
   EXPECT_EQ(evaluation.tokens, 3u);
   EXPECT_EQ(evaluation.bytes, 17u);
   EXPECT_EQ(evaluation.nll, 7);
-  Distill request{RequestId{3}, Slot::kLlm, Slot::kSlm, {}, {5, 6}, {}, "c"};
-  EXPECT_EQ(ask_for<DistillDone>(request).student.adapter, (std::vector<float>{5, 6}));
+  Teach request{RequestId{3}, {}, {5, 6}, {}, "c"};
+  EXPECT_EQ(ask_for<Taught>(std::move(request)).student.adapter, (std::vector<float>{5, 6}));
+}
+
+TEST_F(Service, SendsNoAnswerThatIsNoProbability) {
+  open_text("c");
+  const auto ask = [](std::vector<float> adapter) {
+    return Answer{RequestId{4},        Slot::kSlm,      "c", {}, std::move(adapter),
+                  text_file("q", "?"), {1, 0.5f, 0.25f}};
+  };
+  EXPECT_EQ(ask_for<Answered>(ask({0, 1})).values, (std::vector<float>{0, 1, 1, 0.5f, 0.25f}));
+  for (const float wrong : {-0.5f, 1.5f, std::nanf("")})
+    EXPECT_NE(ask_for<Failed>(ask({wrong})).error.what.find("no probability"), std::string::npos);
 }
 
 TEST_F(Service, SendsProgressAtMostFourTimesASecond) {

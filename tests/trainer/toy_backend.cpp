@@ -69,9 +69,17 @@ Result<Evaluation> ToyBackend::evaluate(const Evaluate& request, const OnProgres
   return Evaluation{request.adapter.size(), text.size(), sum};
 }
 
-Result<Finetuned> ToyBackend::distill(const Distill& request, const OnProgress&) {
+Result<Finetuned> ToyBackend::teach(const Teach& request, const OnProgress&) {
   TRY(text_of(request.corpus));
   return Finetuned{request.teacher_adapter, request.plan.weight, request.plan.weight_end, 0};
+}
+
+Result<std::vector<float>> ToyBackend::answer(const Answer& request, const OnProgress&) {
+  TRY(text_of(request.corpus));
+  TRY(content(request.question));
+  std::vector<float> values = request.adapter;
+  values.insert(values.end(), {request.terms.temperature, request.terms.slope, request.terms.full});
+  return values;
 }
 
 }  // namespace freshet

@@ -23,8 +23,9 @@ class ManualClock final : public Clock {
 // bytes of the tokenizer. open_text: train_bytes = bytes of all files, train_tokens = files,
 // heldout_tokens = window. finetune: the adapter reversed, after plan.steps reports of progress,
 // 100 ms of `clock` apart; lr is the first loss. evaluate: tokens = entries of the adapter, bytes =
-// those of the corpus, nll = sum of the adapter's entries. distill: the teacher's adapter as it is.
-// Corpora: "throws" and "starves" end in exceptions, "diverges" in a NaN.
+// those of the corpus, nll = sum of the adapter's entries. teach: the teacher's adapter as it is.
+// answer: the adapter, and behind it the terms. Corpora: "throws" and "starves" end in exceptions,
+// "diverges" in a NaN.
 class ToyBackend final : public TrainerBackend {
  public:
   explicit ToyBackend(ManualClock& clock) : clock_(clock) {}
@@ -32,7 +33,8 @@ class ToyBackend final : public TrainerBackend {
   Result<TextOpened> open_text(OpenText request, const OnProgress& on_progress) override;
   Result<Finetuned> finetune(const Finetune& request, const OnProgress& on_progress) override;
   Result<Evaluation> evaluate(const Evaluate& request, const OnProgress& on_progress) override;
-  Result<Finetuned> distill(const Distill& request, const OnProgress& on_progress) override;
+  Result<Finetuned> teach(const Teach& request, const OnProgress& on_progress) override;
+  Result<std::vector<float>> answer(const Answer& request, const OnProgress& on_progress) override;
 
  private:
   Result<std::string> text_of(const std::string& corpus) const;

@@ -35,6 +35,12 @@ Normalizer normalizer(const float* z, int vocab, float temperature) {
   return result;
 }
 
+float log_prob(const float* z, int vocab, TokenId id) {  // 0 for no id
+  if (id < 0) return 0;
+  const Normalizer by = normalizer(z, vocab, 1);
+  return static_cast<float>(z[id] - by.highest - std::log(by.sum));
+}
+
 void say(const float* z, int vocab, float temperature, const TokenId* ids, int size, float* q) {
   const Normalizer by = normalizer(z, vocab, temperature);
   for (int i = 0; i < size; ++i) q[i] = static_cast<float>(by.of(z[ids[i]], temperature));
@@ -109,15 +115,29 @@ Answers answer(LogitSource& source, const Prompts& prompts, const CandidateSets&
   return answers;
 }
 
-Lesson lesson_of(LogitSource& teacher, Prompts prompts, int size, float temperature) {
+Lesson silent_lesson(Prompts prompts) {
+  const auto rows = static_cast<std::size_t>(prompts.rows());
+  return {std::move(prompts),
+          {1, std::vector<TokenId>(rows, 0)},
+          {1, std::vector<float>(rows, 0)},
+          std::vector<float>(rows, 0)};
+}
+
+Lesson lesson_of(LogitSource& teacher, Prompts prompts, int size, float temperature,
+                 std::vector<float>* next) {
   const int vocab = teacher.vocab();
   CHECK(size >= 1 && size <= vocab, "{} of {}", size, vocab);
   Lesson lesson{std::move(prompts), {size, {}}, {temperature, {}}, {}};
   lesson.candidates.ids.resize(at_of(lesson.prompts.rows(), size));
   lesson.answers.q.resize(lesson.candidates.ids.size());
+  if (next != nullptr) next->assign(static_cast<std::size_t>(lesson.prompts.rows()), 0.0f);
   std::vector<TokenId> order;
   over_logits(teacher, lesson.prompts, [&](std::int64_t first, std::int64_t count, const float* z) {
     for (std::int64_t n = 0; n < count; ++n) {
+      if (next != nullptr) {
+        const auto row = static_cast<std::size_t>(first + n);
+        (*next)[row] = log_prob(z + n * vocab, vocab, lesson.prompts.next[row]);
+      }
       const std::size_t at = at_of(first + n, size);
       largest(z + n * vocab, vocab, size, order);
       std::copy_n(order.begin(), size,
@@ -134,10 +154,7 @@ std::vector<float> next_log_probs(LogitSource& source, const Prompts& prompts) {
   over_logits(source, prompts, [&](std::int64_t first, std::int64_t count, const float* z) {
     for (std::int64_t n = 0; n < count; ++n) {
       const auto row = static_cast<std::size_t>(first + n);
-      if (prompts.next[row] < 0) continue;
-      const float* logits = z + n * vocab;
-      const Normalizer by = normalizer(logits, vocab, 1);
-      found[row] = static_cast<float>(logits[prompts.next[row]] - by.highest - std::log(by.sum));
+      found[row] = log_prob(z + n * vocab, vocab, prompts.next[row]);
     }
   });
   return found;

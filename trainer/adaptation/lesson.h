@@ -37,8 +37,13 @@ CandidateSets candidate_sets(LogitSource& a, LogitSource* b, const Prompts& prom
 Answers answer(LogitSource& source, const Prompts& prompts, const CandidateSets& candidates,
                float temperature);
 
-// A teacher's own likeliest `size` and what it says of them, in one pass.
-Lesson lesson_of(LogitSource& teacher, Prompts prompts, int size, float temperature);
+// A teacher's own likeliest `size` and what it says of them, in one pass; beside it, where wanted,
+// what next_log_probs() gives.
+Lesson lesson_of(LogitSource& teacher, Prompts prompts, int size, float temperature,
+                 std::vector<float>* next = nullptr);
+
+// One that says nothing: for prompts that are learned by the tokens that follow alone.
+Lesson silent_lesson(Prompts prompts);
 
 // By row, the log probability of the token that follows; 0 where none does.
 std::vector<float> next_log_probs(LogitSource& source, const Prompts& prompts);

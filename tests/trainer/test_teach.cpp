@@ -1,10 +1,12 @@
-// Distillation: what a tuned teacher knows reaches a student over text that does not say it.
+// Teaching: what a tuned teacher knows reaches a student over text that does not say it, and over
+// text that it wrote.
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "tests/trainer/random_model.h"
+#include "trainer/adaptation/teach.h"
 #include "trainer/finetune.h"
 #include "trainer/kernels/loops.h"
 #include "trainer/model_folder.h"
@@ -39,17 +41,24 @@ Transformer random_transformer(int vocabulary, int hidden, std::uint64_t seed) {
   return load_transformer(config, weights, Precision::kF32).value();
 }
 
-DistillPlan plan_of(int steps) {
+TeachPlan plan_of(int steps) {
   return {.adapter = {.rank = 8, .alpha = 16, .targets = {}},
           .steps = steps,
           .batch = 4,
           .window = 16,
+          .keeping = 0,
+          .public_sequences = 0,
           .lr = 1e-2f,
           .top_k = 8,
           .temperature = 1,
           .weight = 1,
           .weight_end = 1,
           .seed = 3};
+}
+
+Result<Finetuned> taught_on(const Transformer& student, const Teacher& teacher,
+                            const TeachPlan& plan, const TokenStream& text) {
+  return teach(student, teacher, plan, {&text});
 }
 
 double loss_of(const Transformer& model, const AdapterSpec& spec, const std::vector<float>& adapter,
@@ -79,7 +88,7 @@ TEST(Finetune, LearnsTheTextAndIsTheSameEveryTime) {
             loss_of(model, plan.adapter, {}, text) - 0.5);
 }
 
-TEST(Distill, TeachesTheStudentWhatTheTextDoesNotSay) {
+TEST(Teach, TeachesTheStudentWhatTheTextDoesNotSay) {
   // The teacher knows walk(11); the public text is noise, which says nothing about it.
   const Transformer student = random_transformer(kVocabulary, 16, 7),
                     teacher = random_transformer(kVocabulary, 24, 8);
@@ -99,22 +108,26 @@ TEST(Distill, TeachesTheStudentWhatTheTextDoesNotSay) {
   for (TokenId& id : ids) id = static_cast<TokenId>(rng.below(kVocabulary));
   TokenStream noise;
   noise.append(ids, {}, ids.size());
-  DistillPlan plan = plan_of(200);
-  const TeacherModel tuned_teacher{teacher, tuning.adapter, tuned->adapter};
-  const Result<Finetuned> shifted = distill(student, tuned_teacher, plan, noise, {});
+  TeachPlan plan = plan_of(200);
+  const Teacher tuned_teacher{teacher, tuning.adapter, tuned->adapter};
+  const Result<Finetuned> shifted = taught_on(student, tuned_teacher, plan, noise);
   plan.shift = false;
-  const Result<Finetuned> taught = distill(student, tuned_teacher, plan, noise, {});
-  plan.weight = plan.weight_end = 0;
-  const Result<Finetuned> control = distill(student, tuned_teacher, plan, noise, {});
-  ASSERT_TRUE(shifted && taught && control);
-  const double alone = loss_of(student, plan.adapter, control->adapter, secret);
-  EXPECT_LT(loss_of(student, plan.adapter, taught->adapter, secret), alone - 0.3);
-  EXPECT_LT(loss_of(student, plan.adapter, shifted->adapter, secret), alone - 0.3);
+  const Result<Finetuned> taught = taught_on(student, tuned_teacher, plan, noise);
+  plan.of_public = false;
+  plan.of_written = true;
+  plan.written_sequences = 100;
+  const Result<Finetuned> written = taught_on(student, tuned_teacher, plan, {});
+  ASSERT_TRUE(shifted && taught && written);
+  const double before = loss_of(student, plan.adapter, {}, secret);
+  EXPECT_LT(loss_of(student, plan.adapter, taught->adapter, secret), before - 0.3);
+  EXPECT_LT(loss_of(student, plan.adapter, shifted->adapter, secret), before - 0.1);
+  EXPECT_LT(loss_of(student, plan.adapter, written->adapter, secret),
+            loss_of(student, plan.adapter, taught->adapter, secret) - 0.1)
+      << "text that the teacher wrote says what it knows";
 }
 
-TEST(Distill, ShiftTeachesNothingWhereTuningChangedNothing) {
-  // This teacher knows less than the student: its own distribution would do harm, its unchanged one
-  // does none.
+TEST(Teach, ATeacherThatKnowsLessDoesNoHarm) {
+  // Its tuning changed nothing, and where it speaks for itself the gate is closed.
   const LoadedModel slm =
       load_model(open_model_folder("models/edge-slm").value(), Precision::kF32).value();
   const Result<std::string> readme = read_file("README.md", 1 << 20);
@@ -124,28 +137,27 @@ TEST(Distill, ShiftTeachesNothingWhereTuningChangedNothing) {
       slm.tokenizer.encode(std::string_view(*readme).substr(0, 6000), false);
   known.append(ids, {}, 6000);
   const Transformer ignorant = random_transformer(slm.model.config.vocab_size, 16, 3);
-  DistillPlan plan = plan_of(60);
+  TeachPlan plan = plan_of(60);
   plan.lr = 1e-3f;
   const std::vector<float> none;
   const Result<Finetuned> shifted =
-      distill(slm.model, {ignorant, plan.adapter, none}, plan, known, {});
+      taught_on(slm.model, {ignorant, plan.adapter, none}, plan, known);
   plan.shift = false;
-  const Result<Finetuned> harmed =
-      distill(slm.model, {ignorant, plan.adapter, none}, plan, known, {});
-  ASSERT_TRUE(shifted && harmed);
+  const Result<Finetuned> gated = taught_on(slm.model, {ignorant, plan.adapter, none}, plan, known);
+  ASSERT_TRUE(shifted && gated);
   const double before = loss_of(slm.model, plan.adapter, {}, known);
   EXPECT_LT(loss_of(slm.model, plan.adapter, shifted->adapter, known), before + 0.05);
-  EXPECT_GT(loss_of(slm.model, plan.adapter, harmed->adapter, known), before + 0.5);
+  EXPECT_LT(loss_of(slm.model, plan.adapter, gated->adapter, known), before + 0.05);
 }
 
-TEST(Distill, RefusesModelsThatDoNotShareAVocabulary) {
+TEST(Teach, RefusesModelsThatDoNotShareAVocabulary) {
   const Transformer student = random_transformer(kVocabulary, 16, 7),
                     teacher = random_transformer(kVocabulary + 1, 16, 7);
   const std::vector<float> none;
-  EXPECT_FALSE(distill(student, {teacher, {}, none}, plan_of(2), walk(500, 3, 1), {}));
-  DistillPlan greedy = plan_of(2);
+  EXPECT_FALSE(taught_on(student, {teacher, {}, none}, plan_of(2), walk(500, 3, 1)));
+  TeachPlan greedy = plan_of(2);
   greedy.top_k = kVocabulary + 1;
-  EXPECT_FALSE(distill(student, {student, {}, none}, greedy, walk(500, 3, 1), {}));
+  EXPECT_FALSE(taught_on(student, {student, {}, none}, greedy, walk(500, 3, 1)));
 }
 
 TEST(Distillation, HasNoGradientWhereTheStudentAgreesWithTheTeacher) {
