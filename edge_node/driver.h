@@ -49,6 +49,7 @@ class Node {
   struct Download {
     Digest blob{};
     std::uint64_t size = 0;
+    ChunkWindow window = {};
   };
   struct Ending {  // of a campaign: the last evaluation, training at home alone, the report
     VersionId version;
@@ -59,7 +60,6 @@ class Node {
     std::vector<float> alone;  // the adapter of training at home
     std::optional<double> local_only;
   };
-
   struct Stores {
     BlobStore adapters;
     ContributionStore contributions;
@@ -96,6 +96,7 @@ class Node {
   Result<void> adopt(const Announce& announce, Instant now);
   Result<Layout> check(const Announce& announce) const;
   Result<void> fetch(const Digest& blob, std::uint64_t size, Instant now);
+  Result<void> ask_for_chunks(Instant now);
   Result<void> arrived(const Digest& blob, Instant now);
   void save_memory(Instant now);
 
@@ -190,9 +191,10 @@ class Node {
   CampaignMemory memory_;
   CampaignMemory since_;  // what memory_ was when this process took the campaign up
   Instant adopted_at_, started_at_, heard_at_, told_at_, status_at_;
-  std::uint64_t link_up_ = 0, link_down_ = 0;  // of the link, at adopted_at_
+  std::uint64_t link_up_ = 0, link_down_ = 0, connections_ = 0;  // of the link; at adopted_at_
+  RoundId receipted_;  // the last that it had a receipt of
   bool heard_ = false, reported_ = false, incomplete_ = false;
-  std::string problem_;  // the last thing that a person should know
+  std::string problem_;  // that a person should know of
 };
 
 }  // namespace freshet

@@ -7,11 +7,13 @@
 
 #include "aggregation/clip.h"
 #include "aggregation/pack.h"
+#include "base/crash_point.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "crypto/digest.h"
 #include "crypto/keyed_rng.h"
 #include "edge_node/driver.h"
+#include "protocol/codec.h"
 #include "protocol/sealed_update.h"
 
 namespace freshet {
@@ -43,7 +45,7 @@ Result<void> Node::feed(session::Event event, Instant now) {
 }
 
 Result<void> Node::act(const session::SendHello&, Instant now) {
-  return link_->send(Hello{kProtocol, "freshet 0.1.0", model_}, now);
+  return link_->send(Hello{kProtocol, "freshet 0.1.0", model_, kNewestForm}, now);
 }
 
 Result<void> Node::act(const session::SendHeartbeat& effect, Instant now) {
@@ -180,7 +182,10 @@ Result<void> Node::trained(const session::Base& base, JobDone done, Instant now)
   if (training == nullptr || training->base != base) return {};  // too late: nobody will ask for it
   Result<session::Contribution> kept = fail(Code::kBadInput, "the trainer answered something else");
   if (auto* error = std::get_if<Error>(&done.result)) kept = tl::unexpected(std::move(*error));
-  if (const auto* finetuned = std::get_if<Finetuned>(&done.result)) kept = keep(base, *finetuned);
+  if (const auto* finetuned = std::get_if<Finetuned>(&done.result)) {
+    kept = keep(base, *finetuned);
+    if (!kept && kept.error().code == Code::kCorrupt) return tl::unexpected(kept.error());
+  }
   if (!kept) {
     problem_ =
         fmt::format("training from version {} failed: {}", base.version.value, kept.error().what);
@@ -192,6 +197,7 @@ Result<void> Node::trained(const session::Base& base, JobDone done, Instant now)
   log::info("trained from version {}: loss {:.3f} -> {:.3f} in {:.1f} s", base.version.value,
             finetuned.first_loss, finetuned.last_loss, finetuned.seconds);
   stored_ = *kept;
+  crash_point("contribution kept");
   return feed(session::Trained{*kept, now}, now);
 }
 
@@ -241,6 +247,7 @@ Result<void> Node::act(const session::SealUpload& effect, Instant now) {
   TRY(link_->record(fmt::format("round-{}.update", effect.round.value),
                     pack(quantized.words, bits)));
   auto upload = contributions_.put_upload(effect.round, sealed.bytes);
+  crash_point("upload sealed");
   if (upload) return feed(session::Sealed{*upload, now}, now);
   log::error("{}", upload.error().what);  // tried again
   return {};
@@ -255,6 +262,7 @@ Result<void> Node::act(const session::SendUpload& effect, Instant now) {
   }
   const ByteView sealed = ContributionStore::sealed_part(*file);
   const std::size_t count = std::min<std::size_t>(limits::kChunkBytes, effect.size - effect.offset);
+  crash_point("chunk sent");
   return link_->send(UploadChunk{campaign_->id, effect.round, effect.blob, effect.size,
                                  effect.offset, to_bytes(sealed.subspan(effect.offset, count))},
                      now);
