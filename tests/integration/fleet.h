@@ -53,6 +53,10 @@ struct FleetPlan {
   int poisoned = 0;               // of the nodes, from the first one on: they learn the opposite
   int groups = 1;
   bool evaluation = false;
+  int width = 16, layers = 2;             // of the model, and so of its adapter
+  std::vector<std::string> targets = {};  // of the adapter; empty: all
+  std::uint32_t honest_min = 0;           // of a masked round; 0: the default
+  bool keep_unmasked = false;             // on the nodes, the words of the last round
 };
 
 // What happens to a coordinator's journal.
@@ -84,6 +88,9 @@ class World {
   Path node(int node) const { return folder_ / ("n" + std::to_string(node)); }
   Path model() const { return shared_ / "model"; }
   Path text(int node) const { return shared_ / ("text" + std::to_string(node)); }
+  // Called at the beginning of every daemon's process, with the folder's name: "c", "n0", ...
+  void prepare(std::function<void(const std::string& who)> each) { prepare_ = std::move(each); }
+
   Path campaign() const;
   std::string campaign_phase() const;  // as recorded
   std::string adapter_bytes(const std::string& name) const;
@@ -97,6 +104,7 @@ class World {
 
   Path folder_, shared_;
   FleetPlan plan_;
+  std::function<void(const std::string&)> prepare_ = [](const std::string&) {};
 };
 
 }  // namespace freshet
