@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 FUZZ_SECONDS ?= 60
 RUNS ?= 3
 
-.PHONY: help deps build deb demo test test-release test-dev bench-adapt bench-campaign bench-poison bench-privacy bench-secagg bench-trainer profile-trainer interop fuzz format test-arm64 tidy clean
+.PHONY: help deps build deb demo test test-release test-dev bench-adapt bench-campaign bench-fleet bench-poison bench-privacy bench-secagg bench-trainer chaos profile-trainer interop fuzz format test-arm64 tidy clean
 
 help:
 	@echo 'make demo            install what is missing, build, run the demo (DEMO_ARGS="--quick")'
@@ -17,10 +17,12 @@ help:
 	@echo 'make test-arm64      build the torch-free folders for aarch64 and run their tests under qemu-user; needs no root'
 	@echo 'make bench-adapt     every way in which the cloud model learns of the nodes; build/bench/adapt.json'
 	@echo 'make bench-campaign  a simulated campaign against the same loop in plain PyTorch'
+	@echo 'make bench-fleet     rounds without training and 10,000 idle nodes, between the real daemons; build/bench/fleet.json'
 	@echo 'make bench-poison    what poisoned nodes reach against each robust rule; build/bench/poison.json'
 	@echo 'make bench-privacy   quality under differential privacy over epsilon, 1,000 simulated nodes; build/bench/privacy.json'
 	@echo 'make bench-trainer   training, generation and tokenizers against transformers, peft and tokenizers'
 	@echo 'make bench-secagg    secure aggregation: time, bytes and memory beside published figures; build/bench/secagg.json'
+	@echo 'make chaos           every place at which a daemon may die or lose its disk, one after another; half an hour'
 	@echo 'make profile-trainer where time and memory of a training step go; build/bench/profile-trainer.json'
 	@echo 'make interop         the same numbers as transformers, peft, tokenizers and gguf; installs them under build/'
 	@echo 'make fuzz            every fuzz target under libFuzzer, FUZZ_SECONDS=60 each'
@@ -73,6 +75,10 @@ bench-poison: build
 	@cmake --build build/release --target bench_poison >/dev/null
 	@python3 tests/bench/poison.py
 
+bench-fleet:
+	@deploy/build_preset.sh release '$(JOBS)' bench_fleet
+	@build/release/bin/bench_fleet --folder build/bench/fleet --json build/bench/fleet.json
+
 bench-adapt: build
 	@deploy/demo_text.sh build/demo-text
 	@python3 tests/bench/adapt.py
@@ -92,6 +98,10 @@ bench-secagg: build
 	@mkdir -p build/bench
 	@build/release/bin/bench_secagg --runs $(RUNS) --folder build/bench --json build/bench/secagg.json
 	@python3 tests/bench/secagg_quality.py
+
+chaos:
+	@deploy/build_preset.sh release '$(JOBS)' test_chaos
+	@FRESHET_CHAOS=all build/release/tests/test_chaos
 
 profile-trainer: build
 	@cmake --build build/release --target bench_profile_trainer >/dev/null

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "base/crash_point.h"
+
 namespace freshet {
 
 void UniqueFd::reset() {
@@ -88,27 +90,42 @@ Result<void> write_all(int fd, ByteView bytes, const Path& name) {
   return {};
 }
 
-Result<void> write_file_durably(const Path& path, ByteView bytes, int mode) {
-  const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
+namespace {
+
+Result<void> replace(const Path& path, ByteView bytes, int mode, bool durably) {
   const Path temporary = path.string() + ".tmp" + std::to_string(::getpid());
   {
     ::unlink(temporary.c_str());  // of an earlier process with this number; its mode may be another
     UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (!fd) return tl::unexpected(errno_error("cannot create", temporary));
     Result<void> written = write_all(fd.get(), bytes, temporary);
-    if (written && ::fsync(fd.get()) != 0) written = tl::unexpected(errno_error("cannot sync", temporary));
+    crash_point("file written");
+    if (written && durably && ::fsync(fd.get()) != 0) written = tl::unexpected(errno_error("cannot sync", temporary));
     if (!written) {
       ::unlink(temporary.c_str());
       return written;
     }
   }
+  crash_point("file synced");
   if (::rename(temporary.c_str(), path.c_str()) != 0) {
     Error error = errno_error("cannot rename to", path);
     ::unlink(temporary.c_str());
     return tl::unexpected(std::move(error));
   }
+  return {};
+}
+
+}  // namespace
+
+Result<void> replace_file(const Path& path, ByteView bytes, int mode) { return replace(path, bytes, mode, false); }
+
+Result<void> write_file_durably(const Path& path, ByteView bytes, int mode) {
+  const Path folder = path.has_parent_path() ? path.parent_path() : Path(".");
+  TRY(replace(path, bytes, mode, true));
+  crash_point("file named");
   UniqueFd folder_fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder_fd || ::fsync(folder_fd.get()) != 0) return tl::unexpected(errno_error("cannot sync", folder));
+  crash_point("file durable");
   return {};
 }
 

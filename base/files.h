@@ -62,6 +62,9 @@ Result<void> write_all(int fd, ByteView bytes, const Path& name);
 // Temporary file beside it, fsync, rename, fsync of the folder: after an Ok the old or the new content is there, whole.
 Result<void> write_file_durably(const Path& path, ByteView bytes, int mode = 0644);
 
+// The same for what can be made again: nothing waits for the disk, and after a loss of power the file may be torn.
+Result<void> replace_file(const Path& path, ByteView bytes, int mode = 0644);
+
 // Holds `folder` for one process as long as the descriptor lives; kUnavailable when another has it.
 Result<UniqueFd> lock_folder(const Path& folder);
 

@@ -28,6 +28,8 @@ inline constexpr int kConnectionsWaitingMax = 1024;  // not yet accepted
 inline constexpr std::size_t kPeersMax = 20'000;     // keys that one router talks to
 inline constexpr std::size_t kVectorEntriesMax = std::size_t{1} << 28;  // one update
 inline constexpr std::size_t kBlobBytesMax = kVectorEntriesMax * 4 + kMiB;
+inline constexpr std::uint32_t kChunkCreditMax = 8;  // chunks of one upload under way
+inline constexpr std::uint32_t kUploadsCredit = 256;  // chunks of all uploads to one coordinator
 inline constexpr std::size_t kStagingsMax = 20'000;  // unfinished uploads in one store
 
 // federation

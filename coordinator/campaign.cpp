@@ -289,7 +289,13 @@ const round::Round* open_masked(const Campaign& c, RoundId id) {
   return round != nullptr && round->plan.id == id && round->plan.masked ? round : nullptr;
 }
 
+// Bytes of it moved: slow is not dead, even where its heartbeats wait behind them.
 void on(Machine& m, auto, const Staged& event) {
+  const auto heard = m.c.heard.find(event.node);
+  if (heard != m.c.heard.end() && heard->second < event.now) {
+    heard->second = event.now;
+    m.accepted = true;
+  }
   if (open_masked(m.c, event.round) != nullptr) m.c.staged_at = event.now;
 }
 

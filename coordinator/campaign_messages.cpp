@@ -15,6 +15,7 @@ constexpr std::uint32_t kProtocol = 1;
 }  // namespace
 
 Result<void> CampaignRun::receive(NodeId node, const NodeMessage& message, Instant now) {
+  if (full_until_) return {};  // it says it again
   if (strangers_.contains(node) && !std::holds_alternative<Hello>(message)) return {};
   return std::visit(
       [&](const auto& each) -> Result<void> {
@@ -80,7 +81,9 @@ Result<void> CampaignRun::on_message(NodeId node, const Fetch& fetch, Instant no
     return {};
   }
   TRY_ASSIGN(Bytes data, adapters_.read(fetch.blob, fetch.offset, limits::kChunkBytes));
-  shared_.peers.send(node, Chunk{fetch.blob, *size, fetch.offset, std::move(data)}, now);
+  const Digest digest = fetched_.of(fetch.blob, fetch.offset, data);
+  shared_.peers.send_at_once(node, Chunk{fetch.blob, *size, fetch.offset, std::move(data)}, now,
+                             &digest);
   return {};
 }
 
@@ -107,8 +110,14 @@ Result<void> CampaignRun::on_message(NodeId node, const UploadChunk& chunk, Inst
     TRY(feed(campaign::Staged{node, chunk.round, now}, now));
   }
   if (staged == chunk.size) return take_whole(node, chunk, now);
-  shared_.peers.send(node, ChunkAck{chunk.round, chunk.blob, staged}, now);
+  shared_.peers.send_at_once(node, ChunkAck{chunk.round, chunk.blob, staged, upload_credit()}, now);
   return {};
+}
+
+// What all uploads of a round may have under way is bounded, whatever their number.
+std::uint32_t CampaignRun::upload_credit() const {
+  const auto uploads = static_cast<std::uint32_t>(std::max<std::size_t>(tries_.size(), 1));
+  return std::clamp<std::uint32_t>(limits::kUploadsCredit / uploads, 1, limits::kChunkCreditMax);
 }
 
 // False: it was answered; no bytes of it are wanted.

@@ -31,6 +31,7 @@ class CampaignQueue {
   Result<void> roll_back(CampaignId id, VersionId to, Instant now);  // errors as of CampaignRun's
 
   Result<void> receive(NodeId node, const NodeMessage& message, Instant now);
+  Result<void> commit(Instant now) { return run_ ? run_->commit(now) : Result<void>(); }
   Result<void> tick(Instant now);
   std::vector<int> descriptors() const;  // readable when tick() has something to do
 

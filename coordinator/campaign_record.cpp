@@ -331,10 +331,11 @@ Result<Campaign> decode_campaign(ByteView snapshot) {
   return campaign;
 }
 
-Result<void> replay(Campaign& campaign, ByteView entry) {
+Result<void> replay(Campaign& campaign, ByteView entry, std::vector<Effect>* effects) {
   TRY_ASSIGN(const Event event, decode_event(entry));
   Step stepped = step(std::move(campaign), event);
   campaign = std::move(stepped.next);
+  if (effects != nullptr) *effects = std::move(stepped.effects);
   if (!stepped.durable)
     return fail(Code::kCorrupt,
                 "a journal entry changes nothing: the journal is not of this state");

@@ -18,7 +18,7 @@ Bytes encode(const Campaign& campaign);               // without `heard`
 Result<Campaign> decode_campaign(ByteView snapshot);  // kCorrupt
 
 // One journal entry on a state during recovery. kCorrupt when it does not decode or changes nothing
-// durable: the journal holds only events that did.
-Result<void> replay(Campaign& campaign, ByteView entry);
+// durable: the journal holds only events that did. `effects`: what followed from it then.
+Result<void> replay(Campaign& campaign, ByteView entry, std::vector<Effect>* effects = nullptr);
 
 }  // namespace freshet::campaign

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/crash_point.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "coordinator/campaign_record.h"
@@ -12,6 +13,7 @@
 #include "coordinator/decision.h"
 #include "model/files/model_parts.h"
 #include "model/question.h"
+#include "protocol/codec.h"
 
 namespace freshet {
 namespace {
@@ -30,6 +32,23 @@ Result<ModelConfig> read_model(const CampaignRecord& record) {
                                              record.file.model, campaign_name(record.id),
                                              short_hex(digest), short_hex(record.file.plan.model)));
   return read_config(files);
+}
+
+// How soon it is noticed that time has passed, which takes a look at every node.
+constexpr std::int64_t kLookMs = 100;
+
+// What follows from the event is only said, or made again after a crash: it becomes durable with
+// others. Anything else is done to files that an older state may need.
+template <class... Kinds>
+bool is_any_of(const auto& variant) {
+  return (std::holds_alternative<Kinds>(variant) || ...);
+}
+bool can_wait(const std::vector<campaign::Effect>& effects, const campaign::Event& event) {
+  using namespace campaign;
+  return !is_any_of<GroupSummed, HeldBack, RolledBack, Summed, Combined>(event) &&
+         std::none_of(effects.begin(), effects.end(), [](const Effect& effect) {
+           return is_any_of<DropUploads, SendReceipt, SendFinished, CombineGroups>(effect);
+         });
 }
 
 std::uint64_t random_seed() {
@@ -53,6 +72,8 @@ CampaignRun::CampaignRun(Shared shared, Path folder, CampaignPlan plan, ModelCon
       uploads_(std::move(uploads)),
       documents_(std::move(documents)) {}
 
+CampaignRun::~CampaignRun() { shared_.peers.forget_held(); }
+
 Result<std::unique_ptr<CampaignRun>> CampaignRun::open(Shared shared, const CampaignRecord& record,
                                                        Path folder, Instant now) {
   if (record.file.plan.mode == Mode::kMasked && shared.member == nullptr)
@@ -69,6 +90,8 @@ Result<std::unique_ptr<CampaignRun>> CampaignRun::open(Shared shared, const Camp
   std::unique_ptr<CampaignRun> run(new CampaignRun(shared, std::move(folder), record.file.plan,
                                                    config, std::move(layout), std::move(adapters),
                                                    std::move(uploads), std::move(documents)));
+  for (BlobStore* store : {&run->adapters_, &run->uploads_, &run->documents_})
+    store->defer_to(run->unsynced_);
   if (const PrivacyPlan& privacy = record.file.plan.privacy; privacy.on) {
     TRY_ASSIGN(LedgerFile ledger,
                LedgerFile::open(run->folder_ / "privacy.ledger", Ledger::Owner::kCampaign,
@@ -90,6 +113,7 @@ Result<void> CampaignRun::start_or_recover(CampaignId id, Instant now) {
     campaign::Rules rules = campaign::rules_of(plan_);
     rules.groups = robust_.groups;
     if (rules.groups > 1) rules.groups_min = groups_needed(group_rule(robust_, plan_));
+    TRY(unsynced_.commit());
     TRY(journal_->write_snapshot(campaign::encode(campaign::begin(id, rules, adapter, now))));
   }
   TRY(reload());
@@ -98,6 +122,7 @@ Result<void> CampaignRun::start_or_recover(CampaignId id, Instant now) {
   TRY_ASSIGN(EventLog events, EventLog::open(folder_ / "events.jsonl"));
   events_.emplace(std::move(events));
   events_->add(state_.published);
+  TRY(drop_receipts());
   TRY(audit());
   if (!adapters_.has(state_.adapter))
     return fail(Code::kCorrupt,
@@ -105,8 +130,10 @@ Result<void> CampaignRun::start_or_recover(CampaignId id, Instant now) {
                             short_hex(state_.adapter), state_.version.value));
   TRY(sweep());
   TRY(feed(campaign::Recovered{now}, now));
+  if (unsaid_) TRY(act(*unsaid_, now));  // perhaps nobody was told of the last round's end
   for (const campaign::Effect& effect : campaign::resume(state_, now)) TRY(act(effect, now));
-  return drain(now);
+  TRY(drain(now));
+  return commit(now);
 }
 
 // What nodes begin with: an adapter, or a question.
@@ -149,17 +176,34 @@ Result<void> CampaignRun::reload() {
   TRY_ASSIGN(std::optional<Snapshot> snapshot, journal_->latest_snapshot());
   if (!snapshot) return fail(Code::kCorrupt, folder_.string() + ": the journal lost its snapshot");
   TRY_ASSIGN(state_, campaign::decode_campaign(snapshot->state));
+  unsaid_.reset();
   oldest_entry_ = next_entry_ = snapshot->next_sequence;
-  return journal_->replay(oldest_entry_, [this](std::uint64_t number, ByteView entry) {
+  return journal_->replay(oldest_entry_, [this](std::uint64_t number,
+                                                ByteView entry) -> Result<void> {
     next_entry_ = number + 1;
-    return campaign::replay(state_, entry);
+    std::vector<campaign::Effect> effects;
+    TRY(campaign::replay(state_, entry, &effects));
+    for (const campaign::Effect& effect : effects)
+      if (const auto* receipt = std::get_if<campaign::SendReceipt>(&effect)) unsaid_ = *receipt;
+    return {};
   });
 }
 
 Result<void> CampaignRun::tick(Instant now) {
+  if (full_until_) return look_for_room(now);
   TRY(look_at_gate(now));
   if ((owed_ || owed_groups_) && !candidate_ && now >= sum_again_at_) TRY(make_next(now));
   look_at_trust(now);
+  if (looks_ || now - looked_at_ >= kLookMs) TRY(look_what_is_due(now));
+  TRY(drain(now));
+  TRY(commit(now));
+  const bool tidies = tidy_up_at_ && now >= *tidy_up_at_ && unwritten_.empty();
+  return tidies ? tidy_up() : Result<void>();
+}
+
+Result<void> CampaignRun::look_what_is_due(Instant now) {
+  looks_ = false;
+  looked_at_ = now;
   for (campaign::Event& event : campaign::due(state_, now, random_seed())) {
     auto* opened = std::get_if<campaign::RoundOpened>(&event);
     if (opened != nullptr && state_.rules.masked) {
@@ -168,7 +212,7 @@ Result<void> CampaignRun::tick(Instant now) {
     }
     pending_.push_back(std::move(event));
   }
-  return drain(now);
+  return {};
 }
 
 Result<void> CampaignRun::feed(campaign::Event event, Instant now) {
@@ -188,29 +232,30 @@ Result<void> CampaignRun::drain(Instant now) {
 Result<void> CampaignRun::feed_one(const campaign::Event& event, Instant now) {
   const VersionId before = state_.version;
   campaign::Step step = campaign::step(std::move(state_), event);
+  if (step.accepted && std::holds_alternative<campaign::RoundOpened>(event))
+    log::info("round {} opens", step.next.last_round.value);
   if (step.durable) {
-    auto appended = journal_->append(campaign::encode(event));
-    if (!appended) {
-      if (appended.error().code != Code::kNoSpace) return tl::unexpected(appended.error());
-      log::error("{}; nothing is taken until there is room", appended.error().what);
-      pending_.clear();
-      auto heard = std::move(step.next.heard);
-      TRY(reload());  // to what is on the disk: the event never happened
-      state_.heard = std::move(heard);
-      owe_again(now);
-      return {};
-    }
-    next_entry_ = *appended + 1;
-    if (decision_of(event)) TRY(audit());
+    shared_.peers.hold();
+    looks_ = true;
+    if (unwritten_.empty()) unwritten_since_ = now;
+    unwritten_.push_back(campaign::encode(event));
+    decided_ = decided_ || decision_of(event).has_value();
   }
   state_ = std::move(step.next);
+  if (!can_wait(step.effects, event)) {
+    TRY_ASSIGN(const bool durable, write_down(step.effects, now));
+    if (!durable) return {};
+  }
   TRY(follow_round(now));
+  if (step.durable) crash_point("event followed");
   for (const campaign::Effect& effect : step.effects) TRY(act(effect, now));
+  if (step.durable) crash_point("effects done");
   if (const auto* held_back = std::get_if<campaign::HeldBack>(&event); held_back && step.accepted)
     events_->held_back(held_back->round, held_back->why);
   if (std::holds_alternative<campaign::GroupSummed>(event) && !state_.groups.empty())
     events_->add(state_.groups.back(), state_.version);
-  return look_after_versions(before);
+  look_after_versions(before, now);
+  return {};
 }
 
 // Brings the audit log to where the journal is, from wherever an earlier try or process ended.
@@ -242,6 +287,7 @@ void CampaignRun::announce_to(NodeId node, Instant now) {
       adapters_.size_of(state_.adapter).value_or(layout_.size * sizeof(float));
   Announce announce{state_.id, plan_, state_.version, state_.adapter, bytes, {}};
   announce.layout = round_shape(plan_, layout_, state_.version).digest;
+  announce.frames = kNewestForm;
   shared_.peers.send(node, announce, now);
 }
 
@@ -265,9 +311,7 @@ Result<void> CampaignRun::on(const campaign::SendAccepted& effect, Instant now) 
 }
 
 Result<void> CampaignRun::on(const campaign::SendReceipt& effect, Instant now) {
-  Receipt receipt{state_.id, effect.round, effect.published, effect.version, effect.survivors, {}};
-  receipt.masked = masked_receipt(effect, receipt);
-  if (receipt.masked) publish_receipt(receipt);
+  const Receipt receipt = receipt_of(effect);
   for (NodeId node : effect.to) shared_.peers.send(node, receipt, now);
   log::info("round {} {}: {} of {} nodes, version {}", effect.round.value,
             effect.published ? "published" : "aborted", effect.survivors.size(), effect.to.size(),

@@ -11,6 +11,7 @@
 
 #include "coordinator/campaign.h"
 #include "coordinator/campaign_store.h"
+#include "coordinator/chunk_digests.h"
 #include "coordinator/event_log.h"
 #include "coordinator/gate.h"
 #include "coordinator/masked_sum.h"
@@ -21,6 +22,7 @@
 #include "membership/member.h"
 #include "storage/audit_log.h"
 #include "storage/journal.h"
+#include "storage/sync_group.h"
 
 namespace freshet {
 
@@ -40,11 +42,15 @@ class CampaignRun {
   // `folder`: of this campaign. kBadInput when its model is not what it was submitted with.
   static Result<std::unique_ptr<CampaignRun>> open(Shared shared, const CampaignRecord& record,
                                                    Path folder, Instant now);
+  ~CampaignRun();  // what did not become durable was never said
 
   // Errors stop the process but for kNoSpace, which is told to the node, logged, and tried again
   // later.
   Result<void> receive(NodeId node, const NodeMessage& message, Instant now);
   Result<void> tick(Instant now);
+  // What receive() and tick() decided becomes durable, and is said. Between them and this nothing
+  // leaves: many decisions become durable at once.
+  Result<void> commit(Instant now);
   // The next version repeats that one. kBadInput: it is not kept; kRefused: the rounds are over.
   Result<void> roll_back(VersionId to, Instant now);
   std::vector<int> descriptors() const;  // readable when tick() has something to do
@@ -70,9 +76,13 @@ class CampaignRun {
   Result<void> reload();
   Result<void> sweep();
   Result<void> sweep_folder(const char* name, const std::set<Digest>& wanted);
+  Result<void> look_what_is_due(Instant now);
   Result<void> feed(campaign::Event event, Instant now);
   Result<void> drain(Instant now);
   Result<void> feed_one(const campaign::Event& event, Instant now);
+  Result<bool> write_down(std::span<const campaign::Effect> effects, Instant now);
+  Result<void> forget_undurable(Instant now);
+  Result<void> look_for_room(Instant now);
   Result<void> act(const campaign::Effect& effect, Instant now);
   Result<void> audit();
 
@@ -95,6 +105,7 @@ class CampaignRun {
   Result<bool> may_stage(NodeId node, const UploadChunk& chunk, Instant now);
   Result<bool> may_try(NodeId node, const UploadChunk& chunk, Instant now);
   Result<void> forget_tries();
+  std::uint32_t upload_credit() const;
   Result<void> take_whole(NodeId node, const UploadChunk& chunk, Instant now);
   SumPlan sum_plan(RoundId round, VersionId base, std::span<const round::Survivor> parts) const;
   void owe_again(Instant now);
@@ -116,7 +127,8 @@ class CampaignRun {
   Result<void> ask_gate();
   void retry_gate(const Error& error, Instant now);
   Result<void> look_at_gate(Instant now);
-  Result<void> look_after_versions(VersionId before);
+  void look_after_versions(VersionId before, Instant now);
+  Result<void> tidy_up();
   Result<void> snapshot();
   Result<void> sweep_adapters();
 
@@ -135,7 +147,9 @@ class CampaignRun {
   Result<void> take_one_masked(NodeId node, const Message& message, Instant now);
   Result<void> invite(NodeId node, const round::Round& round, Instant now);
   Result<void> sum_masked(Instant now);
-  void publish_receipt(const Receipt& receipt);
+  Result<void> publish_receipt(const campaign::SendReceipt& effect);
+  Result<void> drop_receipts();
+  Receipt receipt_of(const campaign::SendReceipt& effect) const;
   std::optional<MaskedReceipt> masked_receipt(const campaign::SendReceipt& effect,
                                               Receipt receipt) const;
   Result<void> sweep_documents();
@@ -148,22 +162,30 @@ class CampaignRun {
   ModelConfig model_;
   Layout layout_;
   // Apart, so that no upload can name, or be fetched as, an adapter.
+  SyncGroup unsynced_;
   BlobStore adapters_, uploads_, documents_;
   std::optional<LedgerFile> ledger_;  // of a plan with privacy
   std::optional<RoundBook> book_;     // of the open masked round
   std::string trouble_;               // why none is opened; told
   std::unique_ptr<Journal> journal_;
   std::uint64_t next_entry_ = 0, oldest_entry_ = 0;  // of the journal
-  bool audit_behind_ = false;
+  bool audit_behind_ = false, decided_ = false;  // something that the audit log will have
   campaign::Campaign state_;
   std::deque<campaign::Event> pending_;
+  std::vector<Bytes> unwritten_;       // entries of the journal: state_ has them already
+  Instant unwritten_since_, looked_at_;
+  bool looks_ = true;  // something changed: the machine is asked what is due
+  std::optional<Instant> tidy_up_at_;  // after a version came
+  std::optional<Instant> full_until_;  // the disk: nothing is taken
   std::optional<campaign::AddAndStep> owed_;  // a sum that is not made, or not decided about, yet
   std::optional<campaign::CombineGroups> owed_groups_;
+  std::optional<campaign::SendReceipt> unsaid_;  // of the journal's last round
   std::optional<Gate> gate_;            // started when there is something to ask
   std::optional<Candidate> candidate_;  // that the gate was asked about
   Instant sum_again_at_;
   std::optional<EventLog> events_;
   std::set<NodeId> strangers_;  // hold another model or speak another protocol
+  ChunkDigests fetched_;
   RoundId tries_round_;
   std::uint64_t tries_size_ = 0;
   std::map<NodeId, std::set<Digest>> tries_;  // uploads begun for tries_round_

@@ -1,10 +1,10 @@
 // A campaign's masked rounds: what is written down before one opens, what members are told, and how
 // its sum becomes the next version.
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
-#include <fstream>
-
+#include "base/crash_point.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -19,6 +19,8 @@ template <class T>
 bool in(const round::Round& round) {
   return std::holds_alternative<T>(round.phase);
 }
+
+constexpr const char* kReceipts = "receipts.jsonl";
 
 Path clip_file(const Path& folder, VersionId version) {
   return folder / fmt::format("clip-{}", version.value);
@@ -120,6 +122,7 @@ Result<void> CampaignRun::charge(const round::Round& round) {
   TRY_ASSIGN(Charge charge, charge_for(book_->descriptor(), shape.phase.size));
   charge.survivors = static_cast<std::uint32_t>(round::survivors(round).size());
   TRY_ASSIGN(const Spent spent, ledger_->charge(charge));
+  crash_point("campaign charged");
   log::info("round {}: {} survivors, epsilon {:.3f} spent", round.plan.id.value, charge.survivors,
             spent.epsilon);
   return {};
@@ -129,6 +132,8 @@ Result<void> CampaignRun::follow_round(Instant now) {
   const round::Round* open = campaign::open_round(state_);
   if (open == nullptr || !open->plan.masked) {
     if (!book_) return {};
+    TRY_ASSIGN(const bool durable, write_down({}, now));  // what is swept may be asked for until then
+    if (!durable) return {};
     book_.reset();
     return sweep_documents();
   }
@@ -253,18 +258,46 @@ Result<void> CampaignRun::sum_masked(Instant now) {
                  now);
 }
 
-// What anybody may hold a published version against: DIR/campaigns/<id>/receipts.jsonl.
-void CampaignRun::publish_receipt(const Receipt& receipt) {
+// What anybody may hold a published version against: DIR/campaigns/<id>/receipts.jsonl. It is there
+// before the journal says that the version is.
+Result<void> CampaignRun::publish_receipt(const campaign::SendReceipt& effect) {
+  const Receipt receipt = receipt_of(effect);
+  if (!receipt.masked) return {};
   const MaskedReceipt& masked = *receipt.masked;
   const Json json = {{"round", receipt.round.value}, {"version", receipt.version.value},
                      {"sid", to_hex(masked.sid)},    {"survivors", to_hex(masked.survivors)},
                      {"count", masked.count},        {"sum", to_hex(masked.sum)},
                      {"epsilon", masked.epsilon},    {"signature", to_hex(masked.signature)}};
-  std::ofstream file(folder_ / "receipts.jsonl", std::ios::app);
-  file << to_text(json) << '\n';
-  if (!file.flush())
-    log::warning("the receipt of round {} is not kept in {}", receipt.round.value,
-                 folder_.string());
+  const Path path = folder_ / kReceipts;
+  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!file) return tl::unexpected(errno_error("cannot open", path));
+  TRY(write_all(file.get(), as_bytes(to_text(json) + "\n"), path));
+  unsynced_.add(std::move(file));
+  unsynced_.add_folder(folder_);
+  return {};
+}
+
+// Of versions that the journal does not know, and a line that broke off.
+Result<void> CampaignRun::drop_receipts() {
+  const Path path = folder_ / kReceipts;
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return {};
+  TRY_ASSIGN(const std::string text, read_file(path, limits::kRecordFileBytesMax));
+  std::string kept;
+  for (std::size_t at = 0, end = 0; (end = text.find('\n', at)) != std::string::npos; at = end + 1) {
+    const std::string_view line = std::string_view(text).substr(at, end + 1 - at);
+    const auto json = parse_json(line, path.string());
+    const auto version = json ? json_get<std::uint64_t>(*json, "version", path.string())
+                              : Result<std::uint64_t>(tl::unexpected(json.error()));
+    if (version && *version <= state_.version.value) kept += line;
+  }
+  return kept == text ? Result<void>() : write_file_durably(path, as_bytes(kept), 0600);
+}
+
+Receipt CampaignRun::receipt_of(const campaign::SendReceipt& effect) const {
+  Receipt receipt{state_.id, effect.round, effect.published, effect.version, effect.survivors, {}};
+  receipt.masked = masked_receipt(effect, receipt);
+  return receipt;
 }
 
 std::optional<MaskedReceipt> CampaignRun::masked_receipt(const campaign::SendReceipt& effect,

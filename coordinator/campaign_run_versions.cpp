@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "aggregation/robust/groups.h"
+#include "base/crash_point.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "coordinator/campaign_record.h"
@@ -15,6 +16,8 @@
 
 namespace freshet {
 namespace {
+
+constexpr std::int64_t kTidyUpMs = 200;
 
 // u32 count, f64 weight, then the values.
 Bytes bytes_of_mean(const MeanUpdate& mean) {
@@ -83,6 +86,7 @@ Result<void> CampaignRun::combine_groups(Instant now) {
 
 Result<void> CampaignRun::promote(Candidate candidate, Instant now) {
   candidate_ = std::move(candidate);
+  crash_point("sum made");
   if (robust_.public_text.empty()) return publish_candidate(now);
   if (auto asked = ask_gate(); !asked) retry_gate(asked.error(), now);
   return {};
@@ -150,11 +154,19 @@ Result<void> CampaignRun::look_at_gate(Instant now) {
 // ---- versions
 
 // After every event that may have made one.
-Result<void> CampaignRun::look_after_versions(VersionId before) {
-  if (state_.version == before) return {};
+void CampaignRun::look_after_versions(VersionId before, Instant now) {
+  if (state_.version == before) return;
   events_->add(state_.published);
+  if (!tidy_up_at_) tidy_up_at_ = now + kTidyUpMs;
+}
+
+// What only earlier versions needed goes, once nodes have had the time to fetch the new one.
+Result<void> CampaignRun::tidy_up() {
+  tidy_up_at_.reset();
   TRY(snapshot());
-  TRY(drop_moments_before(folder_ / "moments", before));
+  crash_point("version snapshot");
+  if (state_.version.value > 0)
+    TRY(drop_moments_before(folder_ / "moments", {state_.version.value - 1}));
   return sweep_adapters();
 }
 
@@ -191,7 +203,9 @@ Result<void> CampaignRun::roll_back(VersionId to, Instant now) {
   }
   log::warning("the operator goes back to version {}, as version {}", to.value,
                state_.version.value + 1);
-  return feed(campaign::RolledBack{to, adapter, now}, now);
+  if (full_until_) return fail(Code::kNoSpace, "the disk is full: free some space and ask again");
+  TRY(feed(campaign::RolledBack{to, adapter, now}, now));
+  return commit(now);
 }
 
 }  // namespace freshet

@@ -111,6 +111,7 @@ Result<void> Coordinator::turn(int stop) {
     if (!watchers_.contains(request.from)) operators_->finish(request.from);
   }
   TRY(campaigns_->tick(now));
+  TRY(campaigns_->commit(now));
   peers_->flush(now);
   tell_watchers(now);
   if (metrics_) metrics_->serve([&] { return metrics(now); }, now);
@@ -152,7 +153,7 @@ Result<void> Coordinator::take_frames(Instant now) {
     if (!received) break;
     TRY(campaigns_->receive(received->node, received->message, now));
   }
-  return {};
+  return campaigns_->commit(now);
 }
 
 Result<CampaignId> Coordinator::campaign_of(const Json& request) const {

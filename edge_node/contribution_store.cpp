@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/crash_point.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "crypto/digest.h"
@@ -23,7 +24,9 @@ static_assert(sizeof(Header) == 72 && std::is_trivially_copyable_v<Header>);
 // Before the bytes of an upload.
 struct UploadHeader {
   std::uint64_t round = 0;
+  Digest digest{};  // of those bytes: a torn file is sealed anew
 };
+static_assert(sizeof(UploadHeader) == 40 && std::is_trivially_copyable_v<UploadHeader>);
 
 }  // namespace
 
@@ -51,7 +54,11 @@ Result<session::Contribution> ContributionStore::put(const session::Base& base,
   std::memcpy(plain.data(), &header, sizeof header);
   if (!values.empty()) std::memcpy(plain.data() + sizeof header, values.data(), values.size());
   TRY(remove());
-  TRY(write_file_durably(update_file(), seal_at_rest(storage_, plain, as_bytes(kContext)), 0600));
+  crash_point("old contribution dropped");
+  auto written =
+      write_file_durably(update_file(), seal_at_rest(storage_, plain, as_bytes(kContext)), 0600);
+  if (!written && written.error().code != Code::kNoSpace) written.error().code = Code::kCorrupt;
+  TRY(written);
   return session::Contribution{base, digest_of(kContext, plain)};
 }
 
@@ -85,12 +92,15 @@ Result<ClippedUpdate> ContributionStore::get(const session::Contribution& contri
 }
 
 Result<session::Upload> ContributionStore::put_upload(RoundId round, ByteView sealed) {
-  const UploadHeader header{round.value};
+  const UploadHeader header{round.value, digest_of(sealed)};
   Bytes bytes(sizeof header + sealed.size());
   std::memcpy(bytes.data(), &header, sizeof header);
   std::memcpy(bytes.data() + sizeof header, sealed.data(), sealed.size());
-  TRY(write_file_durably(upload_file(), bytes, 0600));
-  return session::Upload{round, digest_of(sealed), sealed.size()};
+  TRY(replace_file(upload_file(), bytes, 0600));
+  TRY_ASSIGN(UniqueFd written, open_for_reading(upload_file()));
+  unsynced_.add(std::move(written));
+  unsynced_.add_folder(folder_);
+  return session::Upload{round, header.digest, sealed.size()};
 }
 
 Result<MappedFile> ContributionStore::map_upload(const session::Upload& upload) const {
@@ -123,7 +133,8 @@ Result<ContributionStore::Kept> ContributionStore::kept() {
   if (file.view().size() <= sizeof header) return kept;
   std::memcpy(&header, file.view().data(), sizeof header);
   const ByteView sealed = file.view().subspan(sizeof header);
-  kept.upload = session::Upload{{header.round}, digest_of(sealed), sealed.size()};
+  if (digest_of(sealed) == header.digest)
+    kept.upload = session::Upload{{header.round}, header.digest, sealed.size()};
   return kept;
 }
 

@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "crypto/secret.h"
 #include "edge_node/session.h"
+#include "storage/sync_group.h"
 
 namespace freshet {
 
@@ -16,11 +17,13 @@ class ContributionStore {
  public:
   static Result<ContributionStore> open(Path folder, const Secret& storage);
 
-  // Replaces what was there, which starts from a version that nobody will ask for again.
+  // Replaces what was there, which starts from a version that nobody will ask for again. kCorrupt: a
+  // disk that does not take it, and is not full.
   Result<session::Contribution> put(const session::Base& base, const ClippedUpdate& update);
   Result<ClippedUpdate> get(const session::Contribution& contribution) const;
 
   Result<session::Upload> put_upload(RoundId round, ByteView sealed);
+  Result<void> commit() { return unsynced_.commit(); }  // makes the upload durable, while it leaves
   Result<MappedFile> map_upload(const session::Upload& upload) const;
   static ByteView sealed_part(const MappedFile& upload);  // what was put
 
@@ -40,6 +43,7 @@ class ContributionStore {
   Path update_file() const { return folder_ / "contribution.sealed"; }
   Path upload_file() const { return folder_ / "upload.sealed"; }
   Path folder_;
+  SyncGroup unsynced_;
   Secret storage_;
 };
 

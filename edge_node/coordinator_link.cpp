@@ -27,7 +27,7 @@ CoordinatorLink::CoordinatorLink(Transport& transport, const Identity& identity,
       sequence_(first_sequence()) {}
 
 Result<void> CoordinatorLink::send(const NodeMessage& message, Instant now) {
-  Bytes frame = encode(message, {identity_.open.id(), ++sequence_}, identity_);
+  Bytes frame = encode(message, {identity_.open.id(), ++sequence_, form_}, identity_);
   TRY(record(fmt::format("{:08}.frame", ++recorded_), frame));
   if (outbox_.empty() && hand_over(frame)) return {};
   if (outbox_.size() >= limits::kOutboxFrames) outbox_.pop_front();
@@ -57,6 +57,8 @@ Result<std::optional<CoordinatorMessage>> CoordinatorLink::receive() {
     auto decoded = decode_from_coordinator(inbound->frame, options_.coordinator.signing);
     if (decoded && decoded->header.sequence > received_) {
       received_ = decoded->header.sequence;
+      if (const auto* announce = std::get_if<Announce>(&decoded->message))
+        form_ = form_for(announce->frames);
       return std::move(decoded->message);
     }
     if (bad_frames_++ % 1000 == 0)

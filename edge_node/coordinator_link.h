@@ -49,6 +49,7 @@ class CoordinatorLink {
   std::deque<Waiting> outbox_;
   std::uint64_t sequence_, received_ = 0, recorded_ = 0, bad_frames_ = 0;
   std::uint64_t bytes_up_ = 0, bytes_down_ = 0;
+  std::uint16_t form_ = 1;  // of frame, that the coordinator reads
 };
 
 }  // namespace freshet

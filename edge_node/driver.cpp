@@ -77,6 +77,7 @@ Result<Node::Stores> Node::open_stores(const NodeOptions& options, const KeyRing
   const Path& folder = options.folder;
   drop_adapters(folder / "adapters");
   TRY_ASSIGN(BlobStore adapters, BlobStore::open(folder / "adapters"));
+  adapters.never_sync();
   TRY_ASSIGN(ContributionStore contributions,
              ContributionStore::open(folder / "contribution", keys.storage));
   TRY_ASSIGN(NodeRecords records, NodeRecords::open(folder, options.name));
@@ -190,7 +191,7 @@ Result<void> Node::turn(int stop) {
     give_back_memory();
     heap_used_ = false;
   }
-  TRY(dealer_->wait(also, patience));
+  TRY(dealer_->wait(also, learner_.has_next() ? 0 : patience));
   const Instant now = clock_.now();
   TRY(take_messages(now));
   TRY(look_after_text(now));
@@ -209,6 +210,7 @@ Result<void> Node::turn(int stop) {
   }
   TRY(go_on_ending(now));
   link_->flush(now);
+  TRY(contributions_.commit());
   look_after_line(now);
   write_status(now);
   return {};
@@ -242,12 +244,17 @@ void Node::look_after_line(Instant now) {
         options_.coordinator, records_.name(), to_text(keys_.identity.open));
     log::warning("{}", problem_);
   }
-  if (now - heard_at_ < limits::kSilenceMs) return;
-  if (heard_)
+  const std::uint64_t connections = dealer_->connections();
+  const bool again = connections > 1 && connections != connections_;
+  connections_ = connections;
+  const bool silent = now - heard_at_ >= limits::kSilenceMs;
+  if (!again && !silent) return;
+  if (heard_ && silent)
     log::warning("nothing heard from {} for {} s; trying on", options_.coordinator,
                  limits::kSilenceMs / 1000);
   heard_at_ = now;
   link_->forget_sequence();
+  if (download_) download_->window.connection_lost();
   if (auto fed = feed(session::Connected{now}, now); !fed) log::error("{}", fed.error().what);
   if (!round_) return;
   if (auto fed = round_->feed(exchange::Reconnected{now}, now); !fed)

@@ -82,6 +82,7 @@ class Node {
   Result<Layout> check(const Announce& announce) const;
   Result<Layout> check_question_of(const Announce& announce) const;
   Result<void> fetch(const Digest& blob, std::uint64_t size, Instant now);
+  Result<void> ask_for_chunks(Instant now);
   Result<void> arrived(const Digest& blob, Instant now);
   void save_memory(Instant now);
 
@@ -186,11 +187,12 @@ class Node {
   CampaignMemory since_;  // what memory_ was when this process took the campaign up
   Instant adopted_at_, started_at_, heard_at_, told_at_, status_at_, shown_at_;
   std::uint64_t shown_up_ = 0, shown_down_ = 0;  // in the status, of the link's bytes, at shown_at_
-  std::uint64_t link_up_ = 0, link_down_ = 0;  // of the link, at adopted_at_
+  std::uint64_t link_up_ = 0, link_down_ = 0, connections_ = 0;  // of the link; at adopted_at_
+  RoundId receipted_;           // the last that it had a receipt of
   bool heap_used_ = true;                      // by vectors that are gone since
   bool status_late_ = false;                   // too soon after the last to be written
   bool heard_ = false, reported_ = false, incomplete_ = false;
-  std::string problem_;  // the last thing that a person should know
+  std::string problem_;  // that a person should know of
 };
 
 }  // namespace freshet

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/crash_point.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "crypto/digest.h"
@@ -108,12 +109,16 @@ MaskedRoundHooks Node::hooks_for(const Admitted& admitted,
   const Descriptor descriptor = admitted.descriptor;
   const std::size_t entries = loaded().entries;
   MaskedRoundHooks hooks;
-  hooks.send = [this](const NodeMessage& message) { return link_->send(message, clock_.now()); };
+  hooks.send = [this](const NodeMessage& message) {
+    crash_point("word of a masked round");
+    return link_->send(message, clock_.now());
+  };
   hooks.record = [this](const SpentBase& spent) { return spent_.put(spent); };
   hooks.charge = [this, descriptor, entries]() -> Result<void> {
     if (!descriptor.noise.on()) return {};
     TRY_ASSIGN(const Charge charge, charge_for(descriptor, entries));
     TRY_ASSIGN(const Spent spent, ledger_.charge(charge));
+    crash_point("node charged");
     epsilon_spent_ = spent.epsilon_unamplified;
     log::info("round {}: this node has spent epsilon {:.3f} over its life", descriptor.round.value,
               spent.epsilon_unamplified);
@@ -295,6 +300,7 @@ Result<void> Node::masked_receipt(const Receipt& receipt, Instant now) {
     }
   }
   round_published_ = receipt.published;
+  crash_point("receipt arrived");
   TRY(round_->feed(exchange::RoundEnded{now}, now));
   return after_round_event(now);
 }

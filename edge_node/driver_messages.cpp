@@ -14,7 +14,7 @@ namespace freshet {
 namespace {
 
 constexpr std::size_t kAdaptersHeld = 3;  // the base of what is under way is among them
-constexpr std::uint64_t kFetchAhead = 4;  // chunks asked for and not yet here
+constexpr std::uint32_t kFetchAhead = 4;  // chunks asked for and not yet here
 
 Layout phase_of(const CampaignPlan& plan, const Layout& whole, VersionId version) {
   if (plan.logits.on) return whole;
@@ -136,6 +136,7 @@ Result<void> Node::adopt(const Announce& announce, Instant now) {
   last_.reset();
   for (const auto& [id, purpose] : jobs_) learner_.cancel(id, now);
   jobs_.clear();
+  receipted_ = {};
   problem_.clear();
   reported_ = false;
   learner_.open(announce.plan.training.window);
@@ -169,14 +170,16 @@ Result<void> Node::on(const ChunkAck& ack, Instant now) {
     TRY(round_->take(ack, now));
     return after_round_event(now);
   }
-  return feed(session::ChunkAcked{ack.round, ack.blob, ack.next_offset, now}, now);
+  return feed(session::ChunkAcked{ack.round, ack.blob, ack.next_offset, now, ack.credit}, now);
 }
 
 Result<void> Node::on(const Receipt& receipt, Instant now) {
   TRY(masked_receipt(receipt, now));
   const NodeId self = keys_.identity.open.id();
   const bool mine = campaign_ && campaign_->id == receipt.campaign && receipt.published;
-  if (mine && std::binary_search(receipt.survivors.begin(), receipt.survivors.end(), self))
+  const bool again = mine && receipt.round <= receipted_;  // of a coordinator that started again
+  if (mine) receipted_ = std::max(receipted_, receipt.round);
+  if (mine && !again && std::binary_search(receipt.survivors.begin(), receipt.survivors.end(), self))
     ++memory_.contributions;
   return feed(session::ReceiptArrived{receipt.campaign, receipt.round, receipt.published,
                                       receipt.version, now},
@@ -214,12 +217,19 @@ Result<void> Node::fetch(const Digest& blob, std::uint64_t size, Instant now) {
     if (digest_of(bytes) == blob) TRY(adapters_.put(bytes));
   }
   if (adapters_.has(blob)) return arrived(blob, now);
-  download_ = Download{blob, size};
+  TRY_ASSIGN(const std::uint64_t staged, adapters_.staged_bytes(blob, size));
+  if (download_ && download_->blob == blob && download_->size == size) {
+    if (restraint_.held().hold == Hold::kOffline) return {};  // asked for again
+    return link_->send(Fetch{blob, download_->window.ask_again(size)}, now);
+  }
+  download_ = Download{blob, size, {staged, staged, kFetchAhead}};
+  return ask_for_chunks(now);
+}
+
+Result<void> Node::ask_for_chunks(Instant now) {
   if (restraint_.held().hold == Hold::kOffline) return {};  // asked for again
-  TRY_ASSIGN(std::uint64_t staged, adapters_.staged_bytes(blob, size));
-  for (std::uint64_t ahead = 0; ahead < kFetchAhead && staged < size;
-       ++ahead, staged += limits::kChunkBytes)
-    TRY(link_->send(Fetch{blob, staged}, now));
+  for (const std::uint64_t offset : download_->window.next(download_->size))
+    TRY(link_->send(Fetch{download_->blob, offset}, now));
   return {};
 }
 
@@ -232,13 +242,13 @@ Result<void> Node::on(const Chunk& chunk, Instant now) {
   if (!staged) {
     problem_ = "cannot keep an adapter: " + staged.error().what;
     log::error("{}", problem_);
+    download_.reset();  // asked for again, from what is staged then
     return {};
   }
   if (*staged == chunk.size) return arrived(chunk.blob, now);
-  const std::uint64_t next = chunk.offset + kFetchAhead * limits::kChunkBytes;
-  if (next < chunk.size && restraint_.held().hold != Hold::kOffline)
-    TRY(link_->send(Fetch{chunk.blob, next}, now));
-  return {};
+  TRY(feed(session::ChunkCame{now}, now));
+  download_->window.take_ack(*staged, kFetchAhead, chunk.size);
+  return ask_for_chunks(now);
 }
 
 Result<void> Node::arrived(const Digest& blob, Instant now) {

@@ -7,11 +7,13 @@
 
 #include "aggregation/clip.h"
 #include "aggregation/pack.h"
+#include "base/crash_point.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "crypto/digest.h"
 #include "crypto/keyed_rng.h"
 #include "edge_node/driver.h"
+#include "protocol/codec.h"
 #include "protocol/sealed_update.h"
 
 namespace freshet {
@@ -43,7 +45,7 @@ Result<void> Node::feed(session::Event event, Instant now) {
 }
 
 Result<void> Node::act(const session::SendHello&, Instant now) {
-  return link_->send(Hello{kProtocol, "freshet 0.1.0", model_}, now);
+  return link_->send(Hello{kProtocol, "freshet 0.1.0", model_, kNewestForm}, now);
 }
 
 Result<void> Node::act(const session::SendHeartbeat& effect, Instant now) {
@@ -221,7 +223,10 @@ Result<void> Node::trained(const session::Base& base, JobDone done, Instant now)
   }
   Result<session::Contribution> kept = fail(Code::kBadInput, "the trainer answered something else");
   if (auto* error = std::get_if<Error>(&done.result)) kept = tl::unexpected(std::move(*error));
-  if (finetuned != nullptr) kept = keep(base, *finetuned);
+  if (finetuned != nullptr) {
+    kept = keep(base, *finetuned);
+    if (!kept && kept.error().code == Code::kCorrupt) return tl::unexpected(kept.error());
+  }
   if (auto* values = std::get_if<std::vector<float>>(&done.result))
     kept = keep_answer(base, std::move(*values));
   if (!kept) {
@@ -232,6 +237,7 @@ Result<void> Node::trained(const session::Base& base, JobDone done, Instant now)
   }
   stored_ = *kept;
   heap_used_ = true;
+  crash_point("contribution kept");
   return feed(session::Trained{*kept, now}, now);
 }
 
@@ -281,6 +287,7 @@ Result<void> Node::act(const session::SealUpload& effect, Instant now) {
   TRY(link_->record(fmt::format("round-{}.update", effect.round.value),
                     pack(quantized.words, bits)));
   auto upload = contributions_.put_upload(effect.round, sealed.bytes);
+  crash_point("upload sealed");
   if (upload) return feed(session::Sealed{*upload, now}, now);
   log::error("{}", upload.error().what);  // tried again
   return {};
@@ -295,6 +302,7 @@ Result<void> Node::act(const session::SendUpload& effect, Instant now) {
   }
   const ByteView sealed = ContributionStore::sealed_part(*file);
   const std::size_t count = std::min<std::size_t>(limits::kChunkBytes, effect.size - effect.offset);
+  crash_point("chunk sent");
   return link_->send(UploadChunk{campaign_->id, effect.round, effect.blob, effect.size,
                                  effect.offset, to_bytes(sealed.subspan(effect.offset, count))},
                      now);

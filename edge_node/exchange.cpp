@@ -164,7 +164,7 @@ void on(Machine& m, In<Shared>, const Forwarded& event) {
     return end(m, Ending::kFailed,
                fmt::format("the shares of member {} do not open: complained", bad->from));
   }
-  m.enter(Masked{roster, event.sharers, false, std::nullopt, 0, 0}, event.now);
+  m.enter(Masked{roster, event.sharers, false, std::nullopt, {}, 0}, event.now);
   m.emit(SpendBase{});
 }
 
@@ -183,28 +183,36 @@ void on(Machine& m, In<Masked>, const BaseSpent& event) {
   m.emit(MakeFrame{masked.sharers});
 }
 
+void send_frame(Machine& m, Masked& masked) {
+  for (const std::uint64_t offset : masked.window.next(masked.frame->size))
+    m.emit(SendFrame{*masked.frame, offset});
+}
+
 void on(Machine& m, In<Masked>, const FrameMade& event) {
   Masked& masked = now_in<Masked>(m);
   if (!masked.spent || masked.frame) return;
   masked.frame = event.frame;
   m.made_progress(event.now);
-  m.emit(SendFrame{event.frame, 0});
+  send_frame(m, masked);
 }
 
 void on(Machine& m, In<Masked>, const ChunkAcked& event) {
   Masked& masked = now_in<Masked>(m);
   if (!masked.frame || event.blob != masked.frame->blob) return;
-  if (event.next_offset > masked.frame->size || event.next_offset == masked.next_offset) return;
-  masked.next_offset = event.next_offset;
+  if (event.next_offset > masked.frame->size ||
+      !masked.window.take_ack(event.next_offset, event.credit, masked.frame->size))
+    return;
   m.accepted = true;
   // Going back and forth, or on by a byte at a time, must not keep the round's keys alive.
   const std::uint64_t whole_chunk =
       std::min<std::uint64_t>(masked.arrived + limits::kChunkBytes, masked.frame->size);
   if (event.next_offset > masked.arrived && event.next_offset >= whole_chunk) {
     masked.arrived = event.next_offset;
-    m.made_progress(event.now);
+    const std::int64_t pace = event.now - m.x.progress_at;
+    m.made_progress(event.now);  // a slow line is not tried again before its next bytes can be here
+    m.x.retry_at = event.now + std::clamp(2 * pace, limits::kRetryMs, limits::kRetryMsMax);
   }
-  if (event.next_offset < masked.frame->size) m.emit(SendFrame{*masked.frame, event.next_offset});
+  send_frame(m, masked);
 }
 
 void on(Machine& m, In<Masked>, const SurvivorsNamed& event) {
@@ -297,9 +305,9 @@ void on(Machine& m, In<T>, const Failed& event) {
 void resend(Machine& m, In<Advertised>) { m.emit(SendAdvert{}); }
 void resend(Machine& m, In<Shared>) { m.emit(SendShares{}); }
 void resend(Machine& m, In<Masked>) {
-  const Masked& masked = now_in<Masked>(m);
-  if (masked.frame && masked.next_offset < masked.frame->size)
-    m.emit(SendFrame{*masked.frame, masked.next_offset});
+  Masked& masked = now_in<Masked>(m);
+  if (masked.frame && masked.window.acked < masked.frame->size)
+    m.emit(SendFrame{*masked.frame, masked.window.ask_again(masked.frame->size)});
 }
 void resend(Machine& m, In<Agreed>) {
   const Agreed& agreed = now_in<Agreed>(m);
@@ -316,6 +324,7 @@ void on(Machine& m, In<T> in, const Reconnected& event) {
   if constexpr (std::same_as<T, Over>) return;
   m.x.retry_at = event.now + limits::kRetryMs;
   m.accepted = true;
+  if constexpr (std::same_as<T, Masked>) now_in<Masked>(m).window.connection_lost();
   resend(m, in);
 }
 

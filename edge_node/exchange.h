@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/limits.h"
+#include "edge_node/chunk_window.h"
 #include "protocol/secagg_messages.h"
 
 namespace freshet::exchange {
@@ -68,7 +69,7 @@ struct Masked {  // the vector may have left
   Members sharers;             // U2
   bool spent = false;          // the base, durably
   std::optional<Frame> frame;  // empty until the vector is masked
-  std::uint64_t next_offset = 0;  // of what is sent again
+  ChunkWindow window = {};
   std::uint64_t arrived = 0;      // the furthest that the coordinator had; only more is progress
   bool operator==(const Masked&) const = default;
 };
@@ -116,7 +117,7 @@ struct Box { std::uint32_t from = 0; bool good = true; };  // a box for this nod
 struct Forwarded { Members sharers; std::vector<Box> boxes; Instant now; };
 struct BaseSpent { Instant now; };                         // durably, and the node's own ledger charged
 struct FrameMade { Frame frame; Instant now; };
-struct ChunkAcked { Digest blob{}; std::uint64_t next_offset = 0; Instant now; };
+struct ChunkAcked { Digest blob{}; std::uint64_t next_offset = 0; Instant now; std::uint32_t credit = 1; };
 struct SurvivorsNamed { Members survivors; Instant now; };
 struct Vote { std::uint32_t from = 0; bool good = true; };  // a signature under the survivors that this node signed
 struct QuorumArrived { std::vector<Vote> votes; Instant now; };

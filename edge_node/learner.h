@@ -75,6 +75,8 @@ class Learner {
   const std::optional<TextOpened>& text() const { return text_; }
   bool idle() const { return !running_ && waiting_.empty(); }
   bool running() const { return running_.has_value(); }
+  // A job can be given to the trainer: poll() does, without waiting for anything.
+  bool has_next() const { return open_ && !running_ && !waiting_.empty() && hold_ == Hold::kNone; }
 
  private:
   struct Waiting {

@@ -199,7 +199,7 @@ Result<void> MaskedRound::take(const AskAbort& ask, Instant now) {
 }
 
 Result<void> MaskedRound::take(const ChunkAck& ack, Instant now) {
-  return feed(exchange::ChunkAcked{ack.blob, ack.next_offset, now}, now);
+  return feed(exchange::ChunkAcked{ack.blob, ack.next_offset, now, ack.credit}, now);
 }
 
 }  // namespace freshet

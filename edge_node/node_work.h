@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "edge_node/chunk_window.h"
 #include "edge_node/session.h"
 #include "model/adapter.h"
 #include "protocol/plan.h"
@@ -32,6 +33,7 @@ struct Purpose {  // of a job of the trainer
 struct Download {
   Digest blob{};
   std::uint64_t size = 0;
+  ChunkWindow window = {};
 };
 
 struct Ending {  // of a campaign: the last evaluation, training at home alone, the report

@@ -35,7 +35,16 @@ void retry_later(Machine& m, Instant now) {
 
 void made_progress(Machine& m, Instant now) {
   m.s.failures = 0;
+  m.s.moved_at = now;
   retry_later(m, now);
+}
+
+// Bytes moved: a slow line is not tried again sooner than its next ones can be here.
+void bytes_moved(Machine& m, Instant now) {
+  const std::int64_t pace = std::clamp<std::int64_t>(now - m.s.moved_at, 0, limits::kRetryMsMax / 2);
+  m.s.failures = 0;
+  m.s.moved_at = now;
+  m.s.retry_at = now + std::max(limits::kRetryMs, 2 * pace);
 }
 
 void failed_again(Machine& m, Instant now) {
@@ -103,9 +112,10 @@ void leave_base(Machine& m) {
   m.s.forgot = false;
 }
 
-void send_upload(Machine& m, const Uploading& uploading) {
+void send_upload(Machine& m, Uploading& uploading) {
   const Upload& upload = *uploading.upload;
-  m.emit(SendUpload{upload.round, upload.blob, upload.size, uploading.next_offset});
+  for (const std::uint64_t offset : uploading.window.next(upload.size))
+    m.emit(SendUpload{upload.round, upload.blob, upload.size, offset});
 }
 
 // ---- one overload for each event, or pair of phase and event, that means something
@@ -121,6 +131,7 @@ Phase& now_in(Machine& m) {
 void on(Machine& m, auto, const Connected& event) {
   m.s.connected = true;
   m.s.retry_at = event.now;
+  if (auto* uploading = std::get_if<Uploading>(&m.s.phase)) uploading->window.connection_lost();
   m.emit(SendHello{});
   if (base_of(m.s)) say_where_we_are(m, event.now);
 }
@@ -144,6 +155,7 @@ void on(Machine& m, auto, const Announced& event) {
   leave_base(m);
   m.enter(Fetching{event.base});
   m.s.failures = 0;
+  m.s.moved_at = event.now;
   retry_later(m, event.now);
   m.emit(FetchBlob{event.base.adapter, event.base.adapter_bytes});
 }
@@ -177,13 +189,14 @@ void on(Machine& m, In<Training>, const TrainerFailed& event) {
 void answer_invitation(Machine& m, const Contribution& contribution, const Invited& event) {
   Instant deadline = event.now + std::max<std::int64_t>(event.remaining_ms, 0);
   m.s.failures = 0;
+  m.s.moved_at = event.now;
   retry_later(m, event.now);
   if (m.s.sealed && m.s.sealed->round == event.round) {
-    m.enter(Uploading{contribution, event.round, deadline, m.s.sealed, 0});
+    m.enter(Uploading{contribution, event.round, deadline, m.s.sealed, {}});
     return send_upload(m, now_in<Uploading>(m));
   }
   m.s.sealed.reset();
-  m.enter(Uploading{contribution, event.round, deadline, std::nullopt, 0});
+  m.enter(Uploading{contribution, event.round, deadline, std::nullopt, {}});
   m.emit(SealUpload{contribution, event.round});
 }
 
@@ -247,10 +260,15 @@ void on(Machine& m, In<Uploading>, const ChunkAcked& event) {
     const Uploading sent = uploading;
     return m.enter(Waiting{sent.contribution, sent.round, sent.deadline, sent.upload});
   }
-  if (event.next_offset == uploading.next_offset) return;
-  uploading.next_offset = event.next_offset;
-  made_progress(m, event.now);
+  if (!uploading.window.take_ack(event.next_offset, event.credit, uploading.upload->size)) return;
+  m.accepted = true;
+  bytes_moved(m, event.now);
   send_upload(m, uploading);
+}
+
+void on(Machine& m, In<Fetching>, const ChunkCame& event) {
+  m.accepted = true;
+  bytes_moved(m, event.now);
 }
 
 // The next version is in the announcement that follows; until then the contribution stays, and is
@@ -298,9 +316,11 @@ void retry(Machine& m, In<Training>, Instant now) {
 
 void retry(Machine& m, In<Uploading>, Instant now) {
   failed_again(m, now);
-  const Uploading& uploading = now_in<Uploading>(m);
+  Uploading& uploading = now_in<Uploading>(m);
   if (uploading.upload) {
-    send_upload(m, uploading);
+    const Upload& upload = *uploading.upload;
+    m.emit(SendUpload{upload.round, upload.blob, upload.size,
+                      uploading.window.ask_again(upload.size)});
   } else {
     m.emit(SealUpload{uploading.contribution, uploading.round});
   }

@@ -12,7 +12,9 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/ids.h"
+#include "edge_node/chunk_window.h"
 #include "protocol/messages.h"
+
 
 namespace freshet::session {
 
@@ -59,7 +61,7 @@ struct Uploading {
   RoundId round;
   Instant deadline;
   std::optional<Upload> upload;  // empty until sealed
-  std::uint64_t next_offset = 0;
+  ChunkWindow window = {};
   bool operator==(const Uploading&) const = default;
 };
 struct Waiting {
@@ -88,6 +90,7 @@ struct Session {
   bool connected = false;
   Instant heartbeat_at;          // the next one
   Instant retry_at;              // what is under way is tried again then
+  Instant moved_at;              // bytes of it, the last time
   std::uint32_t failures = 0;    // in a row; the back-off doubles with each
   bool forgot = false;           // the contribution under way is for no other round
   bool operator==(const Session&) const = default;
@@ -104,7 +107,8 @@ struct Invited { CampaignId campaign; RoundId round; VersionId base; std::int64_
 struct MaskedInvited { CampaignId campaign; RoundId round; VersionId base; Digest sid{}; Instant now; };  // and admitted
 struct ExchangeEnded { Digest sid{}; bool published = false; Instant now; };
 struct Sealed { Upload upload; Instant now; };                  // and stored durably
-struct ChunkAcked { RoundId round; Digest blob{}; std::uint64_t next_offset = 0; Instant now; };
+struct ChunkAcked { RoundId round; Digest blob{}; std::uint64_t next_offset = 0; Instant now; std::uint32_t credit = 1; };
+struct ChunkCame { Instant now; };  // of what is being fetched
 struct ReceiptArrived { CampaignId campaign; RoundId round; bool published = false; VersionId version; Instant now; };
 struct FinishedArrived { CampaignId campaign; VersionId version; Instant now; };
 struct RefusedArrived { Code code = Code::kRefused; Instant now; };
@@ -114,7 +118,7 @@ struct Forgot {
 struct Tick { Instant now; };  // at least every second
 struct Restarted { std::optional<Contribution> contribution; std::optional<Upload> sealed; Instant now; };
 using Event = std::variant<Connected, Announced, BlobArrived, Trained, TrainerFailed, Invited,
-                           MaskedInvited, ExchangeEnded, Sealed, ChunkAcked, ReceiptArrived,
+                           MaskedInvited, ExchangeEnded, Sealed, ChunkAcked, ChunkCame, ReceiptArrived,
                            FinishedArrived, RefusedArrived, Forgot, Tick, Restarted>;
 
 // ---- effects
@@ -126,7 +130,7 @@ struct FetchBlob { Digest blob{}; std::uint64_t size = 0; };  // goes on from wh
 struct StartTraining { Base base; };                          // answer Trained or TrainerFailed
 struct StopTraining { VersionId base; };                      // a newer version is there; no answer is needed
 struct SealUpload { Contribution contribution; RoundId round; };  // answer Sealed
-struct SendUpload { RoundId round; Digest blob{}; std::uint64_t size = 0, offset = 0; };  // chunks from `offset` on
+struct SendUpload { RoundId round; Digest blob{}; std::uint64_t size = 0, offset = 0; };  // the chunk at `offset`
 struct JoinExchange { Contribution contribution; RoundId round; Digest sid{}; };  // ends in ExchangeEnded
 struct LeaveExchange { Digest sid{}; };  // no answer is needed
 struct DropContribution { CampaignId campaign; VersionId base; };  // and what was sealed of it

@@ -24,6 +24,7 @@ struct Hello {  // first on every connection, and again when nothing was heard f
   std::uint32_t protocol = 1;
   std::string software;
   Digest model{};
+  std::uint16_t frames = 0;  // the newest form of frame (codec.h) that the sender reads; 0 is 1
   bool operator==(const Hello&) const = default;
 };
 enum class Activity : std::uint8_t { kIdle, kFetching, kTraining, kReady, kUploading };
@@ -62,6 +63,7 @@ struct Announce {  // train from this version; sent on Hello, after every publis
   Digest adapter{};  // blob of little-endian f32 in adapter layout order
   std::uint64_t adapter_bytes = 0;
   Digest layout{};  // of the phase: digest_of("freshet/layout/v1", canonical_bytes(phase_layout))
+  std::uint16_t frames = 0;  // as in Hello
   bool operator==(const Announce&) const = default;
 };
 struct Invite {  // the cohort of a round is formed and you are in it: send your contribution from
@@ -78,6 +80,7 @@ struct ChunkAck {  // durable up to next_offset; == size: verified, durable and 
   RoundId round;
   Digest blob{};
   std::uint64_t next_offset = 0;
+  std::uint32_t credit = 0;  // chunks beyond next_offset that may be under way; 0 is 1
   bool operator==(const ChunkAck&) const = default;
 };
 struct Chunk {

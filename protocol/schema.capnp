@@ -44,6 +44,7 @@ struct Hello {
   protocol @0 :UInt32;
   software @1 :Text;
   model @2 :Data;  # 32 bytes, as every digest
+  frames @3 :UInt16;
 }
 
 struct Heartbeat {
@@ -86,6 +87,7 @@ struct Announce {
   adapter @3 :Data;
   adapterBytes @4 :UInt64;
   layout @5 :Data;
+  frames @6 :UInt16;
 }
 
 struct Plan {
@@ -218,6 +220,7 @@ struct ChunkAck {
   round @0 :UInt64;
   blob @1 :Data;
   nextOffset @2 :UInt64;
+  credit @3 :UInt32;
 }
 
 struct Chunk {

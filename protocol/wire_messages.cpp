@@ -80,11 +80,12 @@ ByteView fill(wire::NodeMessage::Builder root, const Hello& hello) {
   to.setProtocol(hello.protocol);
   to.setSoftware(as_capnp_text(hello.software));
   to.setModel(as_capnp_data(hello.model));
+  to.setFrames(hello.frames);
   return {};
 }
 
 Result<Hello> read_one(wire::Hello::Reader from) {
-  Hello hello{.protocol = from.getProtocol(), .software = {}, .model = {}};
+  Hello hello{.protocol = from.getProtocol(), .software = {}, .model = {}, .frames = from.getFrames()};
   TRY_ASSIGN(hello.software, read_text(from.getSoftware(), "software"));
   TRY_ASSIGN(hello.model, read_bytes32(from.getModel(), "model"));
   return hello;
@@ -162,6 +163,7 @@ ByteView fill(wire::CoordinatorMessage::Builder root, const Announce& announce) 
   to.setAdapter(as_capnp_data(announce.adapter));
   to.setAdapterBytes(announce.adapter_bytes);
   to.setLayout(as_capnp_data(announce.layout));
+  to.setFrames(announce.frames);
   return {};
 }
 
@@ -171,7 +173,8 @@ Result<Announce> read_one(wire::Announce::Reader from) {
                     .version = {from.getVersion()},
                     .adapter = {},
                     .adapter_bytes = from.getAdapterBytes(),
-                    .layout = {}};
+                    .layout = {},
+                    .frames = from.getFrames()};
   TRY_ASSIGN(announce.plan, read(from.getPlan()));
   TRY_ASSIGN(announce.adapter, read_bytes32(from.getAdapter(), "adapter"));
   TRY_ASSIGN(announce.layout, read_bytes32(from.getLayout(), "layout"));
@@ -210,12 +213,13 @@ ByteView fill(wire::CoordinatorMessage::Builder root, const ChunkAck& ack) {
   to.setRound(ack.round.value);
   to.setBlob(as_capnp_data(ack.blob));
   to.setNextOffset(ack.next_offset);
+  to.setCredit(ack.credit);
   return {};
 }
 
 Result<ChunkAck> read_one(wire::ChunkAck::Reader from) {
   TRY_ASSIGN(const Digest blob, read_bytes32(from.getBlob(), "blob"));
-  return ChunkAck{{from.getRound()}, blob, from.getNextOffset()};
+  return ChunkAck{{from.getRound()}, blob, from.getNextOffset(), from.getCredit()};
 }
 
 ByteView fill(wire::CoordinatorMessage::Builder root, const Chunk& chunk) {

@@ -120,7 +120,7 @@ void NodeProcess::on(const Invite& message) {
 }
 void NodeProcess::on(const ChunkAck& message) {
   if (round_ && message.round == round_->exchange().terms.round) return to_round(message);
-  feed(session::ChunkAcked{message.round, message.blob, message.next_offset, now()});
+  feed(session::ChunkAcked{message.round, message.blob, message.next_offset, now(), message.credit});
 }
 void NodeProcess::on(const Chunk& message) {
   const auto* fetching = std::get_if<session::Fetching>(&session_.phase);

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/crash_point.h"
 #include "base/limits.h"
 #include "crypto/digest.h"
 
@@ -16,6 +17,12 @@ namespace freshet {
 namespace {
 
 constexpr char kStaging[] = "staging";
+
+// What the disk does is nobody's bad input: a full one is told apart, others are tried again.
+Error of_disk(Error error) {
+  if (error.code != Code::kNoSpace) error.code = Code::kUnavailable;
+  return error;
+}
 
 // The size that a staged file's name "<64 hexadecimal digits>.<size>" promises.
 std::optional<std::uint64_t> promised_size(const std::string& name) {
@@ -153,7 +160,7 @@ Result<std::uint64_t> BlobStore::stage(const Digest& digest, std::uint64_t size,
     fd = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (fd) ++stagings_;
   }
-  if (!fd) return tl::unexpected(errno_error("cannot create", path));
+  if (!fd) return tl::unexpected(of_disk(errno_error("cannot create", path)));
   Result<void> written = staged == 0 ? reserve(fd, size, path) : Result<void>();
   if (written && ::lseek(fd.get(), static_cast<off_t>(staged), SEEK_SET) < 0)
     written = tl::unexpected(errno_error("cannot seek in", path));
@@ -161,16 +168,17 @@ Result<std::uint64_t> BlobStore::stage(const Digest& digest, std::uint64_t size,
   if (!written) {
     if (staged == 0 || ::ftruncate(fd.get(), static_cast<off_t>(staged)) != 0)
       TRY(drop_staged(digest, size));
-    return tl::unexpected(written.error());
+    return tl::unexpected(of_disk(written.error()));
   }
-  if (staged + chunk.size() == size) TRY(finish(digest, size, fd));
+  crash_point("chunk staged");
+  if (staged + chunk.size() == size) TRY(finish(digest, size, std::move(fd)));
   return staged + chunk.size();
 }
 
-Result<void> BlobStore::finish(const Digest& digest, std::uint64_t size, const UniqueFd& staged) {
+Result<void> BlobStore::finish(const Digest& digest, std::uint64_t size, UniqueFd staged) {
   const Path path = staging_of(digest, size);
-  if (::fdatasync(staged.get()) != 0) {
-    Error error = errno_error("cannot sync", path);
+  if (group_ == nullptr && durable_ && ::fdatasync(staged.get()) != 0) {
+    Error error = of_disk(errno_error("cannot sync", path));
     TRY(drop_staged(digest, size));
     return tl::unexpected(std::move(error));
   }
@@ -180,10 +188,16 @@ Result<void> BlobStore::finish(const Digest& digest, std::uint64_t size, const U
     return fail(Code::kBadInput,
                 "blob " + short_hex(digest) + ": its bytes have another digest; send it again");
   }
+  crash_point("blob synced");
   if (::rename(path.c_str(), path_of(digest).c_str()) != 0)
-    return tl::unexpected(errno_error("cannot rename to", path_of(digest)));
+    return tl::unexpected(of_disk(errno_error("cannot rename to", path_of(digest))));
   if (stagings_ > 0) --stagings_;
-  return sync_folder(folder_);
+  crash_point("blob named");
+  if (!durable_) return {};
+  if (group_ == nullptr) return sync_folder(folder_);
+  group_->add(std::move(staged));
+  group_->add_folder(folder_);
+  return {};
 }
 
 Result<void> BlobStore::drop_staged(const Digest& digest, std::uint64_t size) {
@@ -199,8 +213,32 @@ Result<void> BlobStore::drop_staged(const Digest& digest, std::uint64_t size) {
 Result<Digest> BlobStore::put(ByteView bytes) {
   const Digest digest = digest_of(bytes);
   if (has(digest)) return digest;
-  TRY(write_file_durably(path_of(digest), bytes, 0600));
+  if (group_ != nullptr) {
+    TRY(put_deferred(digest, bytes));
+  } else if (!durable_) {
+    TRY(replace_file(path_of(digest), bytes, 0600));
+  } else {
+    TRY(write_file_durably(path_of(digest), bytes, 0600));
+  }
   return digest;
+}
+
+Result<void> BlobStore::put_deferred(const Digest& digest, ByteView bytes) {
+  const Path temporary = path_of(digest).string() + ".tmp";
+  ::unlink(temporary.c_str());
+  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd) return tl::unexpected(of_disk(errno_error("cannot create", temporary)));
+  Result<void> written = write_all(fd.get(), bytes, temporary);
+  crash_point("blob written");
+  if (written && ::rename(temporary.c_str(), path_of(digest).c_str()) != 0)
+    written = tl::unexpected(errno_error("cannot rename to", path_of(digest)));
+  if (!written) {
+    ::unlink(temporary.c_str());
+    return tl::unexpected(of_disk(written.error()));
+  }
+  group_->add(std::move(fd));
+  group_->add_folder(folder_);
+  return {};
 }
 
 bool BlobStore::has(const Digest& digest) const {

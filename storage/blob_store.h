@@ -2,10 +2,14 @@
 // Bulk bytes by digest: adapters and updates as files FOLDER/<hex digest>. A blob is staged chunk
 // by chunk, verified against its digest, made durable, and only then has its name. Memory use is
 // one chunk. For one thread; one store a folder.
+//
+// With defer_to() a blob has its name first and is made durable with others by SyncGroup::commit().
+// Whoever does that must sweep away, at the next start, blobs that nothing durable names.
 
 #include <memory>
 
 #include "base/files.h"
+#include "storage/sync_group.h"
 
 namespace freshet {
 
@@ -14,6 +18,8 @@ class BlobStore {
   // Removes what an earlier process left half staged, except complete chunks (a later upload goes
   // on from them).
   static Result<BlobStore> open(Path folder);
+  void defer_to(SyncGroup& group) { group_ = &group; }  // which outlives the store
+  void never_sync() { durable_ = false; }  // what is in it is dropped at the next start
 
   // Bytes already staged of this blob, from 0 on: where the next chunk belongs. == size when it is
   // stored.
@@ -39,9 +45,12 @@ class BlobStore {
   explicit BlobStore(Path folder) : folder_(std::move(folder)) {}
   Path path_of(const Digest& digest) const;
   Path staging_of(const Digest& digest, std::uint64_t size) const;
-  Result<void> finish(const Digest& digest, std::uint64_t size, const UniqueFd& staged);
+  Result<void> finish(const Digest& digest, std::uint64_t size, UniqueFd staged);
+  Result<void> put_deferred(const Digest& digest, ByteView bytes);
 
   Path folder_;
+  SyncGroup* group_ = nullptr;
+  bool durable_ = true;
   std::size_t stagings_ = 0;  // unfinished uploads, at most limits::kStagingsMax
 };
 

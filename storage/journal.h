@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -24,6 +25,11 @@ class Journal {
   virtual ~Journal() = default;
   // Returns when the entry is durable. Sequences start at 0 and rise by one.
   virtual Result<std::uint64_t> append(ByteView entry) = 0;
+  // The same for several, which may become durable together. An error leaves any first part of them.
+  virtual Result<void> append_all(std::span<const Bytes> entries) {
+    for (const Bytes& entry : entries) TRY(append(entry));
+    return {};
+  }
   // Calls for every entry from `first` on, in order; stops at the first error and returns it.
   // kCorrupt on a gap.
   virtual Result<void> replay(std::uint64_t first,

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "base/crash_point.h"
 #include "base/limits.h"
 #include "crypto/digest.h"
 
@@ -70,7 +71,9 @@ Result<void> write_at(int fd, ByteView bytes, std::uint64_t offset, const Path& 
     bytes = bytes.subspan(static_cast<std::size_t>(put));
     offset += static_cast<std::uint64_t>(put);
   }
+  crash_point("record written");
   if (::fdatasync(fd) != 0) return tl::unexpected(errno_error("cannot sync", path));
+  crash_point("record durable");
   return {};
 }
 

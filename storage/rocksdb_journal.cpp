@@ -9,6 +9,7 @@
 
 #include <string>
 
+#include "base/crash_point.h"
 #include "base/limits.h"
 
 namespace freshet {
@@ -133,8 +134,12 @@ Result<void> RocksdbJournal::State::write(rocksdb::WriteBatch& batch) {
   if (failed) return tl::unexpected(*failed);
   rocksdb::WriteOptions synced;
   synced.sync = true;
+  crash_point("journal");
   const rocksdb::Status status = db->Write(synced, &batch);
-  if (status.ok()) return {};
+  if (status.ok()) {
+    crash_point("journaled");
+    return {};
+  }
   failed = error_of(status, folder);
   return tl::unexpected(*failed);
 }
@@ -159,6 +164,16 @@ Result<std::uint64_t> RocksdbJournal::append(ByteView entry) {
   batch.Put(entry_key(state_->next), slice_of(entry));
   TRY(state_->write(batch));
   return state_->next++;
+}
+
+Result<void> RocksdbJournal::append_all(std::span<const Bytes> entries) {
+  if (entries.empty()) return {};
+  rocksdb::WriteBatch batch;
+  std::uint64_t sequence = state_->next;
+  for (const Bytes& entry : entries) batch.Put(entry_key(sequence++), slice_of(entry));
+  TRY(state_->write(batch));
+  state_->next = sequence;
+  return {};
 }
 
 Result<void> RocksdbJournal::replay(

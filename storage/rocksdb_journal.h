@@ -17,6 +17,7 @@ class RocksdbJournal final : public Journal {
   ~RocksdbJournal() override;
 
   Result<std::uint64_t> append(ByteView entry) override;
+  Result<void> append_all(std::span<const Bytes> entries) override;
   Result<void> replay(std::uint64_t first,
                       const std::function<Result<void>(std::uint64_t, ByteView)>& each) override;
   Result<void> write_snapshot(ByteView state) override;

@@ -43,6 +43,7 @@ struct ZeromqDealer::State {
   std::string peer;
   SystemClock clock;
   std::string trouble = "not connected yet";
+  std::uint64_t connections = 0;
   std::int64_t reconnect_ms = limits::kReconnectMs;
   std::optional<Instant> reconnect_at;
 
@@ -76,6 +77,7 @@ void ZeromqDealer::State::heed_monitor() {
     if (number == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
       if (!trouble.empty()) log::info("connected to {}", address);
       trouble.clear();
+      ++connections;
       reconnect_ms = limits::kReconnectMs;
     } else if (number == ZMQ_EVENT_DISCONNECTED) {
       if (trouble.empty()) trouble = "the connection is lost";
@@ -122,6 +124,8 @@ Result<std::unique_ptr<ZeromqDealer>> ZeromqDealer::connect(const std::string& a
 
 ZeromqDealer::ZeromqDealer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ZeromqDealer::~ZeromqDealer() = default;
+
+std::uint64_t ZeromqDealer::connections() const { return state_->connections; }
 
 Result<void> ZeromqDealer::send(const TransportPublic& to, ByteView frame) {
   CHECK(to == state_->coordinator, "a node sends to its coordinator only");

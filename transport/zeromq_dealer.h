@@ -24,6 +24,8 @@ class ZeromqDealer final : public Transport {
   Result<void> send(const TransportPublic& to, ByteView frame) override;
   Result<std::optional<Inbound>> receive() override;
   Result<void> wait(std::span<const int> also, int timeout_ms) override;
+  // Handshakes that succeeded: one more, and what was under way on the connection before is lost.
+  std::uint64_t connections() const;
 
  private:
   struct State;

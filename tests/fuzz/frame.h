@@ -3,7 +3,10 @@
 // ever passes the signature, and once more under a good signature, as a peer with a good key could
 // send it. What decodes must survive the way back.
 
+#include <cstring>
+
 #include "base/check.h"
+#include "crypto/digest.h"
 #include "protocol/codec.h"
 
 namespace freshet {
@@ -14,14 +17,24 @@ inline const Identity& fuzz_identity() {
 }
 
 inline Bytes signed_again(ByteView input, NodeId sender) {
-  constexpr std::size_t kSignedAt = 68, kBodyAt = 84;  // docs/protocol.md
+  constexpr std::size_t kSignedAt = 68, kBodyAt = 84, kFormTwoBodyAt = 92;  // docs/protocol.md
   Bytes frame = to_bytes(input);
   if (frame.size() < kBodyAt) frame.resize(kBodyAt);
-  frame[0] = 'F', frame[1] = 'R', frame[2] = 1, frame[3] = 0;
+  std::uint64_t data_bytes = 0;
+  if (frame[2] == 2 && frame.size() > kFormTwoBodyAt)
+    std::memcpy(&data_bytes, frame.data() + kBodyAt, sizeof data_bytes);
+  const bool by_digest = data_bytes > 0 && data_bytes <= frame.size() - kFormTwoBodyAt;
+  frame[0] = 'F', frame[1] = 'R', frame[2] = by_digest ? 2 : 1, frame[3] = 0;
   for (std::size_t i = 0; i < 8; ++i)
     frame[kSignedAt + i] = static_cast<std::uint8_t>(sender.value >> (8 * i));
+  Bytes covered = to_bytes(ByteView(frame).subspan(kSignedAt));
+  if (by_digest) {
+    const Digest data = digest_of(ByteView(frame).last(data_bytes));
+    covered.resize(covered.size() - data_bytes);
+    covered.insert(covered.end(), data.begin(), data.end());
+  }
   const Signature signature =
-      sign(fuzz_identity(), "freshet/frame/v1", ByteView(frame).subspan(kSignedAt));
+      sign(fuzz_identity(), by_digest ? "freshet/frame/v2" : "freshet/frame/v1", covered);
   std::copy(signature.begin(), signature.end(), frame.begin() + 4);
   return frame;
 }

@@ -1,6 +1,7 @@
 #include "tests/integration/fleet.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -27,10 +28,10 @@ namespace {
 constexpr std::uint32_t kFewHonest = 2;  // so that three nodes are a group
 constexpr CampaignId kCampaign{0x0123456789abcdef};
 constexpr const char* kConfig =
-    R"({"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_act":"silu",
-  "vocab_size":64,"hidden_size":16,"intermediate_size":32,"num_hidden_layers":2,"num_attention_heads":2,
+    R"({{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_act":"silu",
+  "vocab_size":64,"hidden_size":{},"intermediate_size":{},"num_hidden_layers":{},"num_attention_heads":2,
   "num_key_value_heads":2,"max_position_embeddings":128,"rms_norm_eps":1e-5,"rope_theta":10000.0,
-  "tie_word_embeddings":true,"bos_token_id":1,"eos_token_id":2})";
+  "tie_word_embeddings":true,"bos_token_id":1,"eos_token_id":2}})";
 
 void write(const Path& path, std::string_view text) {
   must(make_folders(path.parent_path(), 0700));
@@ -156,7 +157,8 @@ World World::make(const Path& folder, const FleetPlan& plan) {
     std::filesystem::copy("models/cloud-llm", world.cloud_model());
     write(world.question(), as_text(canonical_bytes(some_question(world.model()))));
   } else {
-    write(world.model() / "config.json", kConfig);
+    write(world.model() / "config.json",
+          fmt::format(kConfig, plan.width, 2 * plan.width, plan.layers));
     write(world.model() / "tokenizer.json", "{}");
     write(world.model() / "model.safetensors", "toy");
   }
@@ -192,6 +194,8 @@ CampaignRecord World::record() const {
   plan.survivors_min =
       static_cast<std::uint32_t>(plan_.survivors_min == 0 ? cohort : plan_.survivors_min);
   plan.round_ms = 3'600'000;
+  plan.lora.targets = plan_.targets;
+  if (plan_.honest_min > 0) plan.masking.honest_min = plan_.honest_min;
   plan.model = must(model_digest(must(open_model_folder(model()))));
   const std::string public_text = (shared_ / "public").string();
   if (plan_.gate) record.file.robust = {.public_text = public_text, .margin = 0.001};
@@ -211,6 +215,7 @@ CampaignRecord World::record() const {
   plan.evaluation = plan_.evaluation;
   plan.privacy.on = plan_.noise_multiplier > 0;
   plan.privacy.noise_multiplier = plan_.noise_multiplier;
+  if (plan_.honest_min > 0) plan.privacy.honest_min = plan_.honest_min;
   if (plan.privacy.on) plan.privacy.epsilon = 1e6;  // so little noise costs as much
   return record;
 }
@@ -237,6 +242,7 @@ World World::with_trust() const {
 
 Child World::start_coordinator(Fate fate) const {
   return Child::start([this, fate](int stop, int line) {
+    prepare_("c");
     log::set_name("coordinator");
     log::set_level(log::Level::kWarning);
     CoordinatorOptions options;
@@ -271,13 +277,17 @@ NodeOptions World::options_of(int number, const std::string& address) const {
   options.trainer = trainer_of(plan_);
   if (!plan_.masked) options.policy.modes.push_back(Mode::kTrustedCoordinator);
   if (plan_.groups > 1 || plan_.logits) options.policy.honest_min = kFewHonest;
+  if (plan_.groups > 1) options.policy.honest_min = kFewHonest;
+  if (plan_.honest_min > 0) options.policy.honest_min = plan_.honest_min;
   options.exit_when_finished = true;
+  options.keep_unmasked = plan_.keep_unmasked;
   options.record = node(number) / "sent";
   return options;
 }
 
 Child World::run_node(int number, const std::function<NodeOptions()>& options) const {
-  return Child::start([number, options](int stop, int) {
+  return Child::start([this, number, options](int stop, int) {
+    prepare_("n" + std::to_string(number));
     log::set_name("n" + std::to_string(number));
     log::set_level(log::Level::kWarning);
     auto opened = Node::open(options());

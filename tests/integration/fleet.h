@@ -55,6 +55,10 @@ struct FleetPlan {
   bool evaluation = false;
   double example_noise = 0;  // of a step of training; 0: none
   bool logits = false;  // real small models in real trainers, which answer a question
+  int width = 16, layers = 2;             // of the model, and so of its adapter
+  std::vector<std::string> targets = {};  // of the adapter; empty: all
+  std::uint32_t honest_min = 0;           // of a masked round; 0: the default
+  bool keep_unmasked = false;             // on the nodes, the words of the last round
 };
 
 // What happens to a coordinator's journal.
@@ -91,6 +95,9 @@ class World {
   Path cloud_model() const { return shared_ / "cloud"; }  // in a world of logits
   Path question() const { return shared_ / "question"; }  // there, too
   Path text(int node) const { return shared_ / ("text" + std::to_string(node)); }
+  // Called at the beginning of every daemon's process, with the folder's name: "c", "n0", ...
+  void prepare(std::function<void(const std::string& who)> each) { prepare_ = std::move(each); }
+
   Path campaign() const;
   std::string campaign_phase() const;  // as recorded
   std::string adapter_bytes(const std::string& name) const;
@@ -104,6 +111,7 @@ class World {
 
   Path folder_, shared_;
   FleetPlan plan_;
+  std::function<void(const std::string&)> prepare_ = [](const std::string&) {};
 };
 
 }  // namespace freshet

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/limits.h"
+#include "crypto/digest.h"
 #include "protocol/sealed_update.h"
 #include "tests/protocol/samples.h"
 
@@ -53,6 +54,37 @@ TEST(Codec, DecodeOfEncodeIsTheMessage) {
     EXPECT_TRUE(down_again->message == down);
     EXPECT_EQ(down_again->header.sender, NodeId{});
   }
+}
+
+// The signature is over the data's digest: chunks of one blob are hashed once for a whole fleet.
+TEST(Codec, AChunkIsSignedByItsDigestForWhoReadsThat) {
+  const Identity& coordinator = coordinator_identity();
+  const Chunk chunk{{7}, 524288, 262144, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}};
+  const Digest digest = digest_of(chunk.data);
+  const Bytes frame = encode(chunk, {NodeId{}, 5, kNewestForm}, coordinator, &digest);
+  EXPECT_EQ(frame, encode(chunk, {NodeId{}, 5, kNewestForm}, coordinator));
+  const auto again = decode_from_coordinator(frame, coordinator.open.signing);
+  ASSERT_TRUE(again) << again.error().what;
+  EXPECT_TRUE(again->message == CoordinatorMessage(chunk));
+  EXPECT_EQ(again->header.form, 2);
+  for (std::size_t at = 0; at < frame.size(); ++at)
+    for (int bit = 0; bit < 8; ++bit) {
+      Bytes flipped = frame;
+      flipped[at] ^= static_cast<std::uint8_t>(1 << bit);
+      EXPECT_FALSE(decode_from_coordinator(flipped, coordinator.open.signing)) << at << " " << bit;
+    }
+  for (std::size_t size = 0; size < frame.size(); ++size)
+    EXPECT_FALSE(decode_from_coordinator(ByteView(frame).first(size), coordinator.open.signing));
+  const Digest other{};
+  EXPECT_FALSE(decode_from_coordinator(
+      encode(chunk, {NodeId{}, 5, kNewestForm}, coordinator, &other), coordinator.open.signing));
+}
+
+TEST(Codec, WhatHasNoDataKeepsItsForm) {
+  const Bytes frame = encode(Finished{{1}, {2}}, {NodeId{}, 5, kNewestForm}, coordinator_identity());
+  EXPECT_EQ(frame, encode(Finished{{1}, {2}}, {NodeId{}, 5}, coordinator_identity()));
+  EXPECT_EQ(form_for(0), 1);
+  EXPECT_EQ(form_for(9), kNewestForm);
 }
 
 TEST(Codec, AFullChunkAndAFullReceiptFitIntoAFrame) {
@@ -131,7 +163,7 @@ TEST(Codec, AnotherVersionIsRefusedWithBothNumbers) {
   const auto refused = decode_from_node(frame, node_identity().open.signing);
   EXPECT_EQ(refused.error().code, Code::kRefused);
   EXPECT_EQ(refused.error().what,
-            "a frame of protocol version 258: this program speaks version 1; upgrade the older of "
+            "a frame of protocol version 258: this program speaks versions 1 to 2; upgrade the older of "
             "the two");
 }
 
