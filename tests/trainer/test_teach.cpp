@@ -14,20 +14,20 @@
 namespace freshet {
 namespace {
 
-constexpr int kVocabulary = 32;
+constexpr int kTaughtVocabulary = 32;
 
 // A language with something to learn: each id is followed by one of two.
-TokenStream walk(std::size_t count, int step, std::uint64_t seed) {
+TokenStream secret_walk(std::size_t count, int step, std::uint64_t seed) {
   Rng rng(seed);
   std::vector<TokenId> ids{1};
   while (ids.size() < count)
-    ids.push_back((ids.back() + step + static_cast<TokenId>(rng.below(2))) % kVocabulary);
+    ids.push_back((ids.back() + step + static_cast<TokenId>(rng.below(2))) % kTaughtVocabulary);
   TokenStream stream;
   stream.append(ids, {}, count);
   return stream;
 }
 
-Transformer random_transformer(int vocabulary, int hidden, std::uint64_t seed) {
+Transformer taught_transformer(int vocabulary, int hidden, std::uint64_t seed) {
   ModelConfig config;
   config.vocab_size = vocabulary;
   config.hidden_size = hidden;
@@ -41,7 +41,7 @@ Transformer random_transformer(int vocabulary, int hidden, std::uint64_t seed) {
   return load_transformer(config, weights, Precision::kF32).value();
 }
 
-TeachPlan plan_of(int steps) {
+TeachPlan teaching_of(int steps) {
   return {.adapter = {.rank = 8, .alpha = 16, .targets = {}},
           .steps = steps,
           .batch = 4,
@@ -61,15 +61,15 @@ Result<Finetuned> taught_on(const Transformer& student, const Teacher& teacher,
   return teach(student, teacher, plan, {&text});
 }
 
-double loss_of(const Transformer& model, const AdapterSpec& spec, const std::vector<float>& adapter,
-               const TokenStream& text) {
+double loss_after(const Transformer& model, const AdapterSpec& spec,
+                  const std::vector<float>& adapter, const TokenStream& text) {
   const Result<Evaluation> measured = evaluate(model, spec, adapter, text.ids, 1, 16, {});
   EXPECT_TRUE(measured) << measured.error().what;
   return measured->nll_per_token();
 }
 
 TEST(Finetune, LearnsTheTextAndIsTheSameEveryTime) {
-  const Transformer model = random_transformer(kVocabulary, 16, 7);
+  const Transformer model = taught_transformer(kTaughtVocabulary, 16, 7);
   const FinetunePlan plan = {.adapter = {.rank = 8, .alpha = 16, .targets = {}},
                              .train_a = true,
                              .train_b = true,
@@ -78,21 +78,21 @@ TEST(Finetune, LearnsTheTextAndIsTheSameEveryTime) {
                              .window = 16,
                              .lr = 2e-2f,
                              .seed = 3};
-  const TokenStream text = walk(4000, 11, 2);
+  const TokenStream text = secret_walk(4000, 11, 2);
   const Result<Finetuned> a = finetune(model, plan, {}, text, {}),
                           b = finetune(model, plan, {}, text, {});
   ASSERT_TRUE(a && b);
   EXPECT_EQ(a->adapter, b->adapter);
   EXPECT_LT(a->last_loss, a->first_loss - 0.5);
-  EXPECT_LT(loss_of(model, plan.adapter, a->adapter, text),
-            loss_of(model, plan.adapter, {}, text) - 0.5);
+  EXPECT_LT(loss_after(model, plan.adapter, a->adapter, text),
+            loss_after(model, plan.adapter, {}, text) - 0.5);
 }
 
 TEST(Teach, TeachesTheStudentWhatTheTextDoesNotSay) {
-  // The teacher knows walk(11); the public text is noise, which says nothing about it.
-  const Transformer student = random_transformer(kVocabulary, 16, 7),
-                    teacher = random_transformer(kVocabulary, 24, 8);
-  const TokenStream secret = walk(4000, 11, 2);
+  // The teacher knows secret_walk(11); the public text is noise, which says nothing about it.
+  const Transformer student = taught_transformer(kTaughtVocabulary, 16, 7),
+                    teacher = taught_transformer(kTaughtVocabulary, 24, 8);
+  const TokenStream secret = secret_walk(4000, 11, 2);
   const FinetunePlan tuning = {.adapter = {.rank = 8, .alpha = 16, .targets = {}},
                                .train_a = true,
                                .train_b = true,
@@ -105,10 +105,10 @@ TEST(Teach, TeachesTheStudentWhatTheTextDoesNotSay) {
   ASSERT_TRUE(tuned);
   Rng rng(9);
   std::vector<TokenId> ids(4000);
-  for (TokenId& id : ids) id = static_cast<TokenId>(rng.below(kVocabulary));
+  for (TokenId& id : ids) id = static_cast<TokenId>(rng.below(kTaughtVocabulary));
   TokenStream noise;
   noise.append(ids, {}, ids.size());
-  TeachPlan plan = plan_of(200);
+  TeachPlan plan = teaching_of(200);
   const Teacher tuned_teacher{teacher, tuning.adapter, tuned->adapter};
   const Result<Finetuned> shifted = taught_on(student, tuned_teacher, plan, noise);
   plan.shift = false;
@@ -118,11 +118,11 @@ TEST(Teach, TeachesTheStudentWhatTheTextDoesNotSay) {
   plan.written_sequences = 100;
   const Result<Finetuned> written = taught_on(student, tuned_teacher, plan, {});
   ASSERT_TRUE(shifted && taught && written);
-  const double before = loss_of(student, plan.adapter, {}, secret);
-  EXPECT_LT(loss_of(student, plan.adapter, taught->adapter, secret), before - 0.3);
-  EXPECT_LT(loss_of(student, plan.adapter, shifted->adapter, secret), before - 0.1);
-  EXPECT_LT(loss_of(student, plan.adapter, written->adapter, secret),
-            loss_of(student, plan.adapter, taught->adapter, secret) - 0.1)
+  const double before = loss_after(student, plan.adapter, {}, secret);
+  EXPECT_LT(loss_after(student, plan.adapter, taught->adapter, secret), before - 0.3);
+  EXPECT_LT(loss_after(student, plan.adapter, shifted->adapter, secret), before - 0.1);
+  EXPECT_LT(loss_after(student, plan.adapter, written->adapter, secret),
+            loss_after(student, plan.adapter, taught->adapter, secret) - 0.1)
       << "text that the teacher wrote says what it knows";
 }
 
@@ -136,8 +136,8 @@ TEST(Teach, ATeacherThatKnowsLessDoesNoHarm) {
   const std::vector<TokenId> ids =
       slm.tokenizer.encode(std::string_view(*readme).substr(0, 6000), false);
   known.append(ids, {}, 6000);
-  const Transformer ignorant = random_transformer(slm.model.config.vocab_size, 16, 3);
-  TeachPlan plan = plan_of(60);
+  const Transformer ignorant = taught_transformer(slm.model.config.vocab_size, 16, 3);
+  TeachPlan plan = teaching_of(60);
   plan.lr = 1e-3f;
   const std::vector<float> none;
   const Result<Finetuned> shifted =
@@ -145,19 +145,19 @@ TEST(Teach, ATeacherThatKnowsLessDoesNoHarm) {
   plan.shift = false;
   const Result<Finetuned> gated = taught_on(slm.model, {ignorant, plan.adapter, none}, plan, known);
   ASSERT_TRUE(shifted && gated);
-  const double before = loss_of(slm.model, plan.adapter, {}, known);
-  EXPECT_LT(loss_of(slm.model, plan.adapter, shifted->adapter, known), before + 0.05);
-  EXPECT_LT(loss_of(slm.model, plan.adapter, gated->adapter, known), before + 0.05);
+  const double before = loss_after(slm.model, plan.adapter, {}, known);
+  EXPECT_LT(loss_after(slm.model, plan.adapter, shifted->adapter, known), before + 0.05);
+  EXPECT_LT(loss_after(slm.model, plan.adapter, gated->adapter, known), before + 0.05);
 }
 
 TEST(Teach, RefusesModelsThatDoNotShareAVocabulary) {
-  const Transformer student = random_transformer(kVocabulary, 16, 7),
-                    teacher = random_transformer(kVocabulary + 1, 16, 7);
+  const Transformer student = taught_transformer(kTaughtVocabulary, 16, 7),
+                    teacher = taught_transformer(kTaughtVocabulary + 1, 16, 7);
   const std::vector<float> none;
-  EXPECT_FALSE(taught_on(student, {teacher, {}, none}, plan_of(2), walk(500, 3, 1)));
-  TeachPlan greedy = plan_of(2);
-  greedy.top_k = kVocabulary + 1;
-  EXPECT_FALSE(taught_on(student, {student, {}, none}, greedy, walk(500, 3, 1)));
+  EXPECT_FALSE(taught_on(student, {teacher, {}, none}, teaching_of(2), secret_walk(500, 3, 1)));
+  TeachPlan greedy = teaching_of(2);
+  greedy.top_k = kTaughtVocabulary + 1;
+  EXPECT_FALSE(taught_on(student, {student, {}, none}, greedy, secret_walk(500, 3, 1)));
 }
 
 TEST(Distillation, HasNoGradientWhereTheStudentAgreesWithTheTeacher) {
