@@ -18,7 +18,7 @@
 namespace freshet::chaos {
 namespace {
 
-constexpr std::int64_t kCampaignMsMax = 90'000;
+constexpr std::int64_t kCampaignMsMax = 150'000;
 constexpr std::int64_t kLookedMsMax = 1'000;  // of one look: more, and all of us were stopped
 constexpr int kStartsMax = 4;                 // of one daemon, after the fault
 

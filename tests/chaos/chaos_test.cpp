@@ -26,7 +26,7 @@ bool takes_all() { return std::getenv("FRESHET_CHAOS") != nullptr; }
 FleetPlan toy_campaign(bool masked) {
   FleetPlan plan{.nodes = masked ? 4 : 2, .rounds = masked ? 1 : 2, .masked = masked};
   if (!masked) return plan;
-  plan.phase_ms = 3'000;
+  plan.phase_ms = 10'000;  // a node that died is waited for so long
   plan.noise_multiplier = 0.5;
   plan.survivors_min = 3;
   plan.honest_min = 2;
