@@ -49,8 +49,11 @@ class InstantBackend final : public TrainerBackend {
   Result<Evaluation> evaluate(const Evaluate&, const OnProgress&) override {
     return Evaluation{1000, 1000, 1000};
   }
-  Result<Finetuned> distill(const Distill&, const OnProgress&) override {
-    return fail(Code::kBadInput, "this trainer distils nothing");
+  Result<Finetuned> teach(const Teach&, const OnProgress&) override {
+    return fail(Code::kBadInput, "this trainer teaches nothing");
+  }
+  Result<std::vector<float>> answer(const Answer&, const OnProgress&) override {
+    return fail(Code::kBadInput, "this trainer knows no answers");
   }
 };
 
