@@ -19,6 +19,23 @@ Result<Question> question_of(const OpenFile& file) {
   return read_question(mapped.view());
 }
 
+// As the request says; what became of personal data goes to the reply.
+Result<Corpus> corpus_of(const Tokenizer& tokenizer, const std::vector<Document>& documents,
+                         const OpenText& request, TextOpened& reply,
+                         const OnProgress& on_progress) {
+  const PassageFilter filter = [&](Document& passage) {
+    if (request.personal == PersonalAction::kMask) mask_personal(passage, reply.personal);
+    if (request.personal != PersonalAction::kDrop || !has_personal(passage)) return true;
+    ++reply.dropped;
+    return false;
+  };
+  if (request.salt.empty())
+    return make_corpus(tokenizer, documents, request.heldout_share, request.window, on_progress);
+  return make_corpus(tokenizer,
+                     split_stably(documents, request.heldout_share, request.salt, filter),
+                     request.window, on_progress);
+}
+
 }  // namespace
 
 Result<const LoadedModel*> ModelBackend::model(Slot slot) const {
@@ -48,10 +65,10 @@ Result<TextOpened> ModelBackend::open_text(OpenText request, const OnProgress& o
   TRY_ASSIGN(const LoadedModel* model, this->model(request.slot));
   TRY_ASSIGN(const std::vector<Document> documents,
              read_documents(request.files, {&model->chat, {}}));
-  TRY_ASSIGN(Corpus corpus, make_corpus(model->tokenizer, documents, request.heldout_share,
-                                        request.window, on_progress));
-  TextOpened reply{request.id, corpus.train.bytes, corpus.heldout.bytes, corpus.train.size(),
-                   corpus.heldout.size()};
+  TextOpened reply{request.id};
+  TRY_ASSIGN(Corpus corpus, corpus_of(model->tokenizer, documents, request, reply, on_progress));
+  reply.train_bytes = corpus.train.bytes, reply.heldout_bytes = corpus.heldout.bytes;
+  reply.train_tokens = corpus.train.size(), reply.heldout_tokens = corpus.heldout.size();
   corpora_.insert_or_assign(request.corpus, std::move(corpus));
   return reply;
 }

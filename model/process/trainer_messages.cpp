@@ -20,6 +20,8 @@ constexpr Bounds<double> kFinite{-0x1p100, 0x1p100};
 constexpr Bounds<double> kPositive{0, 0x1p100};
 constexpr Bounds<int> kWindow{2, 1 << 20};
 constexpr std::array<std::string_view, 2> kSlots{"slm", "llm"};
+constexpr std::array<std::string_view, 3> kActions{"keep", "mask", "drop"};
+constexpr std::size_t kSaltBytesMax = 64;
 constexpr std::array<Code, 6> kCodes{Code::kBadInput, Code::kRefused, Code::kUnavailable,
                                      Code::kExpired,  Code::kNoSpace, Code::kCorrupt};
 
@@ -161,6 +163,10 @@ void list(Fields& fields, OpenText& request) {
   fields.real("heldout_share", request.heldout_share, {0, 0.95});
   fields.integer("window", request.window, kWindow);
   list(fields, request.slot, "slot");
+  fields.text("salt", request.salt, kSaltBytesMax);
+  auto action = static_cast<std::size_t>(request.personal);
+  fields.choice("personal", action, kActions);
+  request.personal = static_cast<PersonalAction>(action);
 }
 
 void list(Fields& fields, TextOpened& reply) {
@@ -169,6 +175,9 @@ void list(Fields& fields, TextOpened& reply) {
   fields.count("heldout_bytes", reply.heldout_bytes, kAny);
   fields.count("train_tokens", reply.train_tokens, kAny);
   fields.count("heldout_tokens", reply.heldout_tokens, kAny);
+  fields.count("dropped", reply.dropped, kAny);
+  for (std::size_t kind = 0; kind < kPersonalKinds; ++kind)
+    fields.count("personal_" + std::to_string(kind), reply.personal[kind], kAny);
 }
 
 void list(Fields& fields, Finetune& request) {

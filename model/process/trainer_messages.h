@@ -13,9 +13,10 @@
 
 #include "base/ids.h"
 #include "base/result.h"
-#include "model/language_model.h"
 #include "model/files/model_files.h"
+#include "model/language_model.h"
 #include "model/process/trainer_frame.h"
+#include "model/text/personal/personal_data.h"
 
 namespace freshet {
 
@@ -39,6 +40,9 @@ struct ModelLoaded {
   Digest digest{};  // model_digest() of the files
 };
 
+// What becomes of passages with personal data in them.
+enum class PersonalAction : std::uint8_t { kKeep, kMask, kDrop };
+
 struct OpenText {
   RequestId id;
   std::string
@@ -47,10 +51,14 @@ struct OpenText {
   double heldout_share = 0.1;  // [0, 0.95]: see make_corpus()
   int window = 128;
   Slot slot = Slot::kSlm;  // whose tokenizer is used
+  std::string salt = {};   // of split_stably(); empty: the last of each document is held out
+  PersonalAction personal = PersonalAction::kKeep;  // with a salt alone
 };
 struct TextOpened {
   RequestId id;
   std::uint64_t train_bytes = 0, heldout_bytes = 0, train_tokens = 0, heldout_tokens = 0;
+  std::uint64_t dropped = 0;     // passages with personal data
+  PersonalCounts personal = {};  // masked
 };
 
 struct Finetune {

@@ -140,6 +140,9 @@ int TrainerProcess::fd() const { return state_->poll.get(); }
 bool TrainerProcess::alive() const { return state_->pid >= 0 && state_->stopped_because.empty(); }
 std::size_t TrainerProcess::waiting() const { return state_->unanswered.size(); }
 pid_t TrainerProcess::pid() const { return state_->pid; }
+void TrainerProcess::pause(bool paused) {
+  if (state_->pid >= 0) ::kill(state_->pid, paused ? SIGSTOP : SIGCONT);
+}
 void TrainerProcess::kill() { state_->stop("the trainer was stopped"); }
 
 Result<void> TrainerProcess::submit(TrainerRequest request) {

@@ -22,6 +22,7 @@ struct TrainerOptions {
   std::vector<std::string> arguments{"serve"};
   int threads = 1;                     // OpenMP's and OpenBLAS's, set in the trainer's environment
   int nice = 0;                        // added to this process's own: [0, 19]
+  bool idle_io = false;                // reads and writes only when nobody else does
   std::uint64_t memory_bytes_max = 0;  // that it writes to; mapped files do not count; 0: no limit
 };
 
@@ -46,6 +47,9 @@ class TrainerProcess {
   bool alive() const;
   std::size_t waiting() const;  // requests not yet answered
   pid_t pid() const;            // -1 once it is over
+
+  // Stops it where it is, or lets it go on. Its memory stays.
+  void pause(bool paused);
 
   // Ends it now. receive() then gives its one error.
   void kill();

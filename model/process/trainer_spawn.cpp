@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/ioprio.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,6 +83,7 @@ struct Launch {
   pid_t parent;
   int socket, null, report;  // report: gets errno if the program cannot be started
   int nice;
+  bool idle_io;
   std::uint64_t memory_bytes_max;
 };
 
@@ -104,6 +107,8 @@ void adjust_limits(const Launch& launch) {
     const ssize_t put = ::write(score, "500", 3);
   if (launch.nice > 0) [[maybe_unused]]
     const int level = ::nice(launch.nice);
+  if (launch.idle_io)
+    ::syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
 }
 
 void adjust_signals() {
@@ -203,9 +208,9 @@ Result<SpawnedTrainer> spawn_trainer(const TrainerOptions& options) {
   if (!null) return tl::unexpected(errno_error("cannot open", "/dev/null"));
   TRY_ASSIGN(null, moved_up(std::move(null)));
 
-  const Launch launch{binary.c_str(),      argv.data(),         envp.data(),
-                      ::getpid(),          socket.childs.get(), null.get(),
-                      report.childs.get(), options.nice,        options.memory_bytes_max};
+  const Launch launch{
+      binary.c_str(), argv.data(),         envp.data(),  ::getpid(),      socket.childs.get(),
+      null.get(),     report.childs.get(), options.nice, options.idle_io, options.memory_bytes_max};
   const pid_t pid = ::fork();
   if (pid < 0) {
     Error error = errno_error("cannot start the trainer", binary);

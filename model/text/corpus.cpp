@@ -101,4 +101,26 @@ Result<Corpus> make_corpus(const Tokenizer& tokenizer, std::span<const Document>
   return corpus;
 }
 
+Result<Corpus> make_corpus(const Tokenizer& tokenizer, const Split& split, int window,
+                           const TextProgress& progress) {
+  const DocumentEncoder encoder(tokenizer);
+  Corpus corpus;
+  std::uint64_t done = 0, total = 0;
+  bool rows = false;
+  for (const auto* part : {&split.train, &split.heldout})
+    for (const Document& document : *part) total += document.text.size();
+  const auto encode = [&](const std::vector<Document>& documents, TokenStream& stream) {
+    for (const Document& document : documents) {
+      append(encoder, document, stream);
+      rows = rows || document.row;
+      done += document.text.size();
+      if (progress) progress(done, total);
+    }
+  };
+  encode(split.train, corpus.train);
+  encode(split.heldout, corpus.heldout);
+  TRY(check_length(corpus.train, rows, window));
+  return corpus;
+}
+
 }  // namespace freshet

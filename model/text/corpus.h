@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "model/text/document.h"
+#include "model/text/stable_split.h"
 #include "model/text/text_folder.h"
 #include "model/text/token_stream.h"
 #include "model/tokenizer/tokenizer.h"
@@ -23,5 +24,9 @@ struct Corpus {
 // rows, holds nothing to predict.
 Result<Corpus> make_corpus(const Tokenizer& tokenizer, std::span<const Document> documents,
                            double heldout_share, int window, const TextProgress& progress = {});
+
+// The same of text that is split already.
+Result<Corpus> make_corpus(const Tokenizer& tokenizer, const Split& split, int window,
+                           const TextProgress& progress = {});
 
 }  // namespace freshet

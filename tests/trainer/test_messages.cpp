@@ -238,7 +238,10 @@ TEST(TrainerMessages, RepliesComeBack) {
   EXPECT_EQ(model.parameters, kHuge);
   EXPECT_EQ(model.digest, loaded.digest);
 
-  const auto text = answered_as<TextOpened>(TextOpened{RequestId{2}, 10, 20, 30, 40});
+  const auto text =
+      answered_as<TextOpened>(TextOpened{RequestId{2}, 10, 20, 30, 40, 50, {1, 2, 3, 4, 5, 6, 7}});
+  EXPECT_EQ(text.dropped, 50u);
+  EXPECT_EQ(text.personal, (PersonalCounts{1, 2, 3, 4, 5, 6, 7}));
   EXPECT_EQ(
       std::vector({text.train_bytes, text.heldout_bytes, text.train_tokens, text.heldout_tokens}),
       (std::vector<std::uint64_t>{10, 20, 30, 40}));
@@ -274,11 +277,15 @@ TEST(TrainerMessages, LongErrorsAreCut) {
 
 TEST(TrainerMessages, ATextOfManyFilesKeepsTheirOrder) {
   OpenText request{RequestId{1}, "c", {}, 0.25, 64, Slot::kSlm};
+  request.salt = "salt";
+  request.personal = PersonalAction::kDrop;
   for (int i = 0; i < 300; ++i)
     request.files.push_back(text_file(std::to_string(i) + ".txt", std::to_string(i)));
   const auto read = passed_on_as<OpenText>(std::move(request));
   ASSERT_EQ(read.files.size(), 300u);
   EXPECT_EQ(read.heldout_share, 0.25);
+  EXPECT_EQ(read.salt, "salt");
+  EXPECT_EQ(read.personal, PersonalAction::kDrop);
   for (int i = 0; i < 300; ++i) {
     const OpenFile& file = read.files[static_cast<std::size_t>(i)];
     EXPECT_EQ(file.name, std::to_string(i) + ".txt");
