@@ -37,6 +37,8 @@ class CampaignQueue {
   const std::vector<CampaignRecord>& records() const { return records_; }
   const CampaignRecord* find(CampaignId id) const;
   const CampaignRecord* latest() const;  // the one under way, else the last one
+  // Of the campaign under way; null: none is.
+  const campaign::Campaign* under_way() const { return run_ ? &run_->state() : nullptr; }
   // What `campaign watch` shows: phase, round, rounds, version, nodes_ready, nodes_alive, cohort,
   // survivors, eta_s, adapt.
   Json progress(const CampaignRecord& record, Instant now) const;

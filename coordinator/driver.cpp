@@ -4,9 +4,12 @@
 #include <poll.h>
 #include <pwd.h>
 
+#include <charconv>
+
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "coordinator/fleet_page.h"
 #include "coordinator/metrics.h"
 #include "coordinator/operator_client.h"
 #include "crypto/digest.h"
@@ -196,6 +199,7 @@ Result<Json> Coordinator::answer(const OperatorServer::Request& asked, Instant n
     for (const CampaignRecord& record : campaigns_->records()) all.push_back(progress(record, now));
     return Json{{"campaigns", std::move(all)}};
   }
+  if (what == "fleet") return fleet(request, now);
   TRY_ASSIGN(CampaignId id, campaign_of(request));
   if (what == "stop") TRY(campaigns_->stop(id, now));
   if (what == "rollback") {
@@ -214,6 +218,20 @@ Result<Json> Coordinator::answer(const OperatorServer::Request& asked, Instant n
   if (what == "watch" && !has_ended(record.state))
     watchers_[asked.from] = Watcher{id, steady_part(campaigns_->progress(record, now)), 0, now};
   return progress(record, now);
+}
+
+Result<Json> Coordinator::fleet(const Json& request, Instant now) const {
+  FleetQuestion question;
+  TRY_ASSIGN(question.node, json_get_or<std::string>(request, "node", "", "request"));
+  TRY_ASSIGN(question.cohort, json_get_or<bool>(request, "cohort", false, "request"));
+  TRY_ASSIGN(const std::string after, json_get_or<std::string>(request, "after", "", "request"));
+  if (!after.empty()) {
+    const auto [end, error] =
+        std::from_chars(after.data(), after.data() + after.size(), question.after.value, 16);
+    if (error != std::errc() || end != after.data() + after.size())
+      return fail(Code::kBadInput, "\"" + after + "\" is no node's id");
+  }
+  return fleet_page(*allowed_->list(), campaigns_->under_way(), question, now);
 }
 
 Json Coordinator::progress(const CampaignRecord& record, Instant now) const {

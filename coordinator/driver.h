@@ -51,6 +51,7 @@ class Coordinator {
   Result<Json> answer(const OperatorServer::Request& asked, Instant now);
   Result<void> audit(const OperatorServer::Request& asked, const Json& request);
   Result<CampaignId> campaign_of(const Json& request) const;
+  Result<Json> fleet(const Json& request, Instant now) const;
   Json progress(const CampaignRecord& record, Instant now) const;
   std::string metrics(Instant now) const;
   void tell_watchers(Instant now);

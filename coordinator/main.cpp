@@ -9,8 +9,10 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/stop_signal.h"
+#include "coordinator/campaign_cost.h"
 #include "coordinator/cloud_model_checks.h"
 #include "coordinator/driver.h"
+#include "coordinator/fleet_page.h"
 #include "coordinator/operator_client.h"
 #include "coordinator/traffic.h"
 #include "membership/command.h"
@@ -24,7 +26,8 @@ struct Options {
   int threads = 1;
   std::int64_t wait_s = 600;
   std::uint64_t version = 0;
-  bool json = false;
+  std::string other_file;
+  bool json = false, dry_run = false;
 };
 
 constexpr const char* kWhichCampaign = "Its id; default: the one under way, else the last";
@@ -154,7 +157,57 @@ Result<int> ask(const Options& options, Json request) {
               "lost the coordinator before the campaign ended; start it again and watch again");
 }
 
+Result<CampaignFile> campaign_of(const std::string& name) {
+  TRY_ASSIGN(const std::string toml, read_file(name, limits::kOperatorLineBytesMax / 2));
+  return parse_campaign_file(toml, name);
+}
+
+// Nothing is submitted, and no coordinator is asked.
+Result<int> show_cost(const Options& options) {
+  TRY_ASSIGN(const CampaignFile file, campaign_of(options.file));
+  const Path model = Path(options.file).parent_path() / file.model;
+  TRY_ASSIGN(const ModelFiles files, open_model_folder(model));
+  TRY_ASSIGN(const ModelConfig config, read_config(files));
+  TRY_ASSIGN(const CampaignCost cost, cost_of(file.plan, config));
+  std::fputs(
+      (options.json ? to_text(to_json(cost, file.plan)) + "\n" : to_text(cost, file.plan)).c_str(),
+      stdout);
+  return 0;
+}
+
+Result<int> show_differences(const Options& options) {
+  TRY_ASSIGN(const CampaignFile before, campaign_of(options.file));
+  TRY_ASSIGN(const CampaignFile after, campaign_of(options.other_file));
+  const std::string text = differences(before, after);
+  std::fputs(text.empty() ? "the same campaign\n" : text.c_str(), stdout);
+  return 0;
+}
+
+// All pages of it.
+Result<int> show_fleet(const Options& options, bool cohort) {
+  Json request = {{"do", "fleet"}, {"cohort", cohort}, {"node", options.name}};
+  std::uint64_t shown = 0;
+  do {
+    TRY_ASSIGN(OperatorClient client, OperatorClient::connect(options.folder));
+    TRY(client.send(request));
+    TRY_ASSIGN(std::optional<Json> page, client.next());
+    if (!page) return fail(Code::kUnavailable, "the coordinator ended before it answered");
+    if (!options.json && shown == 0 && !(*page)["nodes"].empty()) print(fleet_header());
+    for (const Json& node : (*page)["nodes"]) {
+      print(options.json ? to_text(node) : fleet_line(node));
+      ++shown;
+    }
+    request["after"] = (*page)["more"];
+  } while (request["after"].is_string());
+  if (shown > 0) return 0;
+  if (!options.name.empty())
+    return fail(Code::kBadInput, options.name + ": no such node; see `freshet fleet ls`");
+  if (!options.json) print(cohort ? "no round is open" : "no node may connect yet");
+  return 0;
+}
+
 Result<int> submit(const Options& options) {
+  if (options.dry_run) return show_cost(options);
   TRY_ASSIGN(std::string toml, read_file(options.file, limits::kOperatorLineBytesMax / 2));
   std::error_code error;
   const Path base = std::filesystem::absolute(options.file, error).parent_path();
@@ -195,6 +248,20 @@ Command* add_campaign_verb(Command* campaign, Options& options, const std::strin
   return verb;
 }
 
+void add_fleet(Command& app, Options& options) {
+  Command* fleet = app.add_subcommand("fleet", "See the nodes of a running coordinator");
+  fleet->require_subcommand();
+  Command* show = fleet->add_subcommand("show", "Show one node");
+  show->add_option("NODE", options.name, "Its name, or its id")->required();
+  for (Command* verb :
+       {fleet->add_subcommand("ls", "List all nodes that may connect"),
+        fleet->add_subcommand("cohort", "List the nodes of the open round, and who answered"),
+        show}) {
+    add_folder(verb, options);
+    verb->add_flag("--json", options.json, "One JSON object a line");
+  }
+}
+
 Result<int> dispatch(const Command& app, const Options& options) {
   TRY(harden_process());
   const std::string verb = app.typed();
@@ -204,7 +271,9 @@ Result<int> dispatch(const Command& app, const Options& options) {
   if (verb == "rotate") return rotate(options);
   if (verb == "run") return run(options);
   if (verb == "campaign plan") return plan(options);
+  if (verb.starts_with("fleet ")) return show_fleet(options, verb == "fleet cohort");
   if (verb == "campaign submit") return submit(options);
+  if (verb == "campaign diff") return show_differences(options);
   if (verb == "campaign rollback")
     return ask(options, {{"do", "rollback"}, {"version", options.version}});
   return ask(options, {{"do", verb.substr(verb.find(' ') + 1)}});
@@ -261,9 +330,15 @@ int main_of(int argc, char** argv) {
       "plan", "What a campaign would send and fetch, by way of teaching the cloud model");
   plan_verb->add_option("FILE", options.file, "The campaign")->required();
   plan_verb->add_flag("--json", options.json, "One JSON object");
-  add_campaign_verb(campaign, options, "submit", "Queue the campaign that a TOML file describes")
-      ->add_option("FILE", options.file, "The campaign")
-      ->required();
+  Command* submit_verb = add_campaign_verb(campaign, options, "submit",
+                                           "Queue the campaign that a TOML file describes");
+  submit_verb->add_option("FILE", options.file, "The campaign")->required();
+  submit_verb->add_flag("--dry-run", options.dry_run,
+                        "Show what it will cost, and submit nothing; no coordinator need run");
+  Command* diff_verb =
+      campaign->add_subcommand("diff", "Show what differs between two campaign files");
+  diff_verb->add_option("BEFORE", options.file, "A campaign file")->required();
+  diff_verb->add_option("AFTER", options.other_file, "Another")->required();
   add_campaign_verb(campaign, options, "ls", "List all campaigns");
   Command* rollback = add_campaign_verb(
       campaign, options, "rollback",
@@ -276,6 +351,7 @@ int main_of(int argc, char** argv) {
                                    {"stop", "End a campaign; what it published stays"}})
     add_campaign_verb(campaign, options, name, help)
         ->add_option("CAMPAIGN", options.campaign, kWhichCampaign);
+  add_fleet(app, options);
   if (const auto over = app.parse(argc, argv)) return *over;
   log::set_name("coordinator");
   auto code = dispatch(app, options);

@@ -24,6 +24,7 @@ class CoordinatorLink {
 
   Result<void> send(const NodeMessage& message, Instant now);
   void flush(Instant now);
+  bool waits() const { return !outbox_.empty(); }
   // The next message of the coordinator. Frames that are not its own are counted and dropped.
   Result<std::optional<CoordinatorMessage>> receive();
   void forget_sequence() {

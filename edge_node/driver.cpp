@@ -6,15 +6,18 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/process_limits.h"
+#include "crypto/keyed_rng.h"
 #include "model/files/model_parts.h"
-#include "model/text/corpus.h"
+#include "model/text/text_folder.h"
 
 namespace freshet {
 namespace {
 
-constexpr int kTurnMs = 100;
+constexpr std::int64_t kTurnMs = 100, kCalmTurnMs = 1'000, kIdleTurnMs = 30'000;
 constexpr std::int64_t kNoAnswerMs = 10'000, kNoAnswerAgainMs = 60'000;
-constexpr std::int64_t kStatusMs = 500;
+constexpr std::int64_t kStatusMs = 500, kBytesToldMs = 60'000;
+constexpr std::uint64_t kBytesWorthTelling = 16 * limits::kKiB;
 constexpr double kHeldoutShare = 0.1;
 constexpr int kFirstWindow = 128;  // until a campaign says another one
 constexpr std::int64_t kAskAuthorityMs = 60'000;
@@ -34,6 +37,12 @@ std::string_view name_of(Activity activity) {
     case Activity::kUploading: return "uploading";
   }
   return "idle";
+}
+
+// The same for ever, and known to nobody else.
+std::string salt_of(const Secret& storage) {
+  KeyedRng rng(storage, "freshet/text/v1", {}, {});
+  return fmt::format("{:016x}{:016x}", rng.next_u64(), rng.next_u64());
 }
 
 // What a process before this one fetched: asked for again where it is needed.
@@ -57,7 +66,10 @@ Node::Node(NodeOptions options, UniqueFd lock, KeyRing keys, ModelConfig config,
       spent_(std::move(stores.spent)),
       ledger_(std::move(stores.ledger)),
       member_(std::move(stores.member)),
-      learner_({options_.trainer, options_.model, options_.data, kHeldoutShare}) {}
+      learner_({options_.trainer, options_.model,
+                PrivateText({options_.data, options_.folder, options_.policy.data, kHeldoutShare,
+                             salt_of(keys_.storage)})}),
+      restraint_(options_.policy.training, options_.folder, options_.device_root) {}
 
 Result<Node::Stores> Node::open_stores(const NodeOptions& options, const KeyRing& keys) {
   const Path& folder = options.folder;
@@ -133,6 +145,10 @@ Result<PublicIdentity> Node::pin_coordinator(NodeOptions& options,
 Result<void> Node::run(int stop) {
   started_at_ = heard_at_ = clock_.now();
   learner_.open(kFirstWindow);
+  if (learner_.private_text().forgot()) {  // while no process ran
+    TRY(contributions_.remove());
+    TRY(learner_.private_text().settle());
+  }
   TRY_ASSIGN(ContributionStore::Kept kept, contributions_.kept());
   stored_ = kept.contribution;
   TRY(feed(session::Restarted{kept.contribution, kept.upload, started_at_}, started_at_));
@@ -149,13 +165,37 @@ Result<void> Node::run(int stop) {
   return {};
 }
 
+// How long nothing comes due but by a frame, the trainer or a signal, which end the wait: a node
+// with nothing to do sleeps.
+int Node::patience_ms(Instant now) const {
+  const bool busy = (round_ && !round_settled_) || ending_ ||
+                    session::activity_of(session_) == Activity::kUploading;
+  if (busy) return kTurnMs;
+  const bool asks = link_->waits() || (member_ && member_->asks());
+  Instant first = now + (asks ? kCalmTurnMs : kIdleTurnMs);
+  if (const auto due = session::due(session_)) first = std::min(first, *due);
+  if (const auto due = learner_.due()) first = std::min(first, *due);
+  first = std::min(first, restraint_.due());
+  if (status_late_) first = std::min(first, status_at_ + kStatusMs);
+  return static_cast<int>(std::max<std::int64_t>(first - now, 0));
+}
+
 Result<void> Node::turn(int stop) {
   std::vector<int> also = learner_.descriptors();
   also.push_back(stop);
-  TRY(dealer_->wait(also, kTurnMs));
+  const int patience = patience_ms(clock_.now());
+  if (heap_used_ && patience > kTurnMs) {
+    give_back_memory();
+    heap_used_ = false;
+  }
+  TRY(dealer_->wait(also, patience));
   const Instant now = clock_.now();
   TRY(take_messages(now));
+  TRY(look_after_text(now));
+  look_after_rules(now);
+  const bool trainer_was_there = !learner_.descriptors().empty();
   TRY_ASSIGN(std::vector<JobDone> done, learner_.poll(now));
+  if (trainer_was_there && learner_.descriptors().empty()) heap_used_ = true;
   for (JobDone& each : done) TRY(job_done(std::move(each), now));
   TRY(feed(session::Tick{now}, now));
   TRY(look_after_trust(now));
@@ -168,6 +208,22 @@ Result<void> Node::turn(int stop) {
   look_after_line(now);
   write_status(now);
   return {};
+}
+
+// What was learned of a text that its owner had forgotten, and has not left yet, goes.
+Result<void> Node::look_after_text(Instant now) {
+  if (!learner_.private_text().forgot()) return {};
+  log::info("text was forgotten: what was learned of it and has not left this node is dropped");
+  learner_.renew();
+  TRY(feed(session::Forgot{now}, now));
+  return learner_.private_text().settle();
+}
+
+void Node::look_after_rules(Instant now) {
+  const bool training = learner_.running() && restraint_.held().hold != Hold::kPause;
+  const Restraint::Moment moment{!learner_.idle() || !learner_.text(), training,
+                                 link_->bytes_up() + link_->bytes_down()};
+  learner_.hold(restraint_.look(moment, now).hold);
 }
 
 // A refusal at the handshake looks like silence; so does a coordinator that is down.
@@ -195,8 +251,16 @@ void Node::look_after_line(Instant now) {
 }
 
 void Node::write_status(Instant now) {
-  if (now - status_at_ < kStatusMs) return;
+  status_late_ = now - status_at_ < kStatusMs;
+  if (status_late_) return;
   status_at_ = now;
+  // A heartbeat's bytes alone are not worth a write to the disk.
+  const std::uint64_t bytes = link_->bytes_up() + link_->bytes_down();
+  if (reported_ || bytes - shown_up_ - shown_down_ >= kBytesWorthTelling ||
+      now - shown_at_ >= kBytesToldMs) {
+    shown_up_ = link_->bytes_up(), shown_down_ = link_->bytes_down();
+    shown_at_ = now;
+  }
   const std::optional<session::Base> base = session::base_of(session_);
   auto or_null = [](const std::optional<double>& value) {
     return value ? Json(*value) : Json(nullptr);
@@ -206,6 +270,7 @@ void Node::write_status(Instant now) {
     masked = {{"round", round_->exchange().terms.round.value},
               {"phase", std::string(exchange::name_of(round_->exchange().phase))},
               {"sid", short_hex(round_->sid())}};
+  const HeldBack& held = restraint_.held();
   const Json status = {
       {"name", records_.name()},
       {"id", fmt::format("{:016x}", keys_.identity.open.id().value)},
@@ -221,11 +286,17 @@ void Node::write_status(Instant now) {
       {"heldout_bpb_before", or_null(memory_.bpb_before)},
       {"heldout_bpb", or_null(memory_.bpb_now)},
       {"train_loss", or_null(memory_.train_loss)},
-      {"bytes_up", link_->bytes_up()},
-      {"bytes_down", link_->bytes_down()},
+      {"bytes_up", shown_up_},
+      {"bytes_down", shown_down_},
       {"masked_round", masked},
       {"epsilon_spent", or_null(epsilon_spent_)},
-      {"problem", problem_}};
+      {"held_back", held.hold == Hold::kNone ? Json(nullptr) : Json(held.rule + ": " + held.why)},
+      {"text", learner_.text() ? Json{{"train_bytes", learner_.text()->train_bytes},
+                                      {"heldout_bytes", learner_.text()->heldout_bytes},
+                                      {"personal_masked", learner_.text()->personal},
+                                      {"personal_dropped", learner_.text()->dropped}}
+                               : Json(nullptr)},
+      {"problem", learner_.trouble().empty() ? problem_ : learner_.trouble()}};
   if (auto written = records_.write_status(status); !written)
     log::error("{}", written.error().what);
 }

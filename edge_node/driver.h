@@ -5,7 +5,6 @@
 
 #include <deque>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
 
@@ -20,7 +19,7 @@
 #include "edge_node/node_work.h"
 #include "edge_node/payload.h"
 #include "edge_node/policy.h"
-#include "edge_node/session.h"
+#include "edge_node/restraint.h"
 #include "membership/ledger_file.h"
 #include "membership/member.h"
 #include "storage/blob_store.h"
@@ -67,8 +66,10 @@ class Node {
   Result<void> take_messages(Instant now);
   void look_after_line(Instant now);
   void write_status(Instant now);
+  int patience_ms(Instant now) const;
+  void look_after_rules(Instant now);
+  Result<void> look_after_text(Instant now);
 
-  // driver_messages.cpp
   Result<void> on(const Announce& announce, Instant now);
   Result<void> on(const Invite& invite, Instant now);
   Result<void> on(const ChunkAck& ack, Instant now);
@@ -83,7 +84,6 @@ class Node {
   Result<void> arrived(const Digest& blob, Instant now);
   void save_memory(Instant now);
 
-  // driver_masked.cpp
   Result<void> on(const MaskedInvite& invite, Instant now);
   Result<void> on(const RosterPage& page, Instant now);
   Result<void> on(const Forward& forward, Instant now);
@@ -106,7 +106,6 @@ class Node {
   template <class Message>
   Result<void> to_round(const Message& message, Instant now);
 
-  // driver_session.cpp
   Result<void> feed(session::Event event, Instant now);
   Result<void> act(const session::SendHello& effect, Instant now);
   Result<void> act(const session::SendHeartbeat& effect, Instant now);
@@ -153,6 +152,7 @@ class Node {
   LedgerFile ledger_;
   std::unique_ptr<membership::Member> member_;
   Learner learner_;
+  Restraint restraint_;
   std::unique_ptr<ZeromqDealer> dealer_;
   std::unique_ptr<CoordinatorLink> link_;
   SystemClock clock_;
@@ -170,7 +170,7 @@ class Node {
   std::unique_ptr<MaskedRound> round_;  // the last one joined
   bool round_settled_ = true, round_published_ = false;
   std::optional<Digest> trust_wanted_;
-  std::optional<double> epsilon_spent_;  // by ledger_; empty: nothing was ever charged
+  std::optional<double> epsilon_spent_;  // by ledger_; empty: nothing yet
   std::uint64_t trust_changes_ = 0;
   Digest declined_{};  // the last sid
   struct Evaluated {
@@ -178,12 +178,15 @@ class Node {
     EvaluationTotals totals;
   };
   std::optional<Evaluated> evaluated_;  // the last, for sums of totals
-  int evaluate_failures_ = 0;           // in a row
+  int evaluate_failures_ = 0;
   std::optional<Ending> ending_;
   CampaignMemory memory_;
   CampaignMemory since_;  // what memory_ was when this process took the campaign up
-  Instant adopted_at_, started_at_, heard_at_, told_at_, status_at_;
+  Instant adopted_at_, started_at_, heard_at_, told_at_, status_at_, shown_at_;
+  std::uint64_t shown_up_ = 0, shown_down_ = 0;  // in the status, of the link's bytes, at shown_at_
   std::uint64_t link_up_ = 0, link_down_ = 0;  // of the link, at adopted_at_
+  bool heap_used_ = true;                      // by vectors that are gone since
+  bool status_late_ = false;                   // too soon after the last to be written
   bool heard_ = false, reported_ = false, incomplete_ = false;
   std::string problem_;  // the last thing that a person should know
 };

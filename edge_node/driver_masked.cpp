@@ -45,6 +45,8 @@ Result<Charge> Node::charge_for(const Descriptor& descriptor, std::size_t entrie
 
 std::optional<Refusal> Node::refusal(const Descriptor& descriptor,
                                      const MaskedInvite& invite) const {
+  if (restraint_.held().hold == Hold::kOffline)
+    return Refusal{Declined::kPolicy, restraint_.held().why};
   if (!member_) return Refusal{Declined::kFailed, "this node has no certificate: " + how_to_join()};
   if (auto refusal = refusal_of(options_.policy, descriptor, loaded())) return refusal;
   if (descriptor.trust < member_->trust().trust()->serial())
@@ -188,7 +190,7 @@ Result<void> Node::after_round_event(Instant now) {
   if (options_.watch_round) options_.watch_round(round_->exchange().phase);
   const exchange::Over* over = round_->over();
   if (over == nullptr || round_settled_) return {};
-  round_settled_ = true;
+  round_settled_ = heap_used_ = true;
   const std::uint64_t number = round_->exchange().terms.round.value;
   if (over->ending == exchange::Ending::kFinished) {
     log::info("round {} is over", number);

@@ -87,7 +87,7 @@ Result<Layout> Node::check_question_of(const Announce& announce) const {
 Result<void> Node::on(const Announce& announce, Instant now) {
   const bool same = campaign_ && campaign_->id == announce.campaign;
   if (ending_ && !same) return {};  // the report comes first; the coordinator announces again
-  if (refused_.contains(announce.campaign)) return {};
+  if (refused_.contains(announce.campaign) || restraint_.held().hold == Hold::kOffline) return {};
   auto layout = check(announce);
   if (layout && same && !(campaign_->plan == announce.plan))
     layout = fail(Code::kBadInput,
@@ -152,7 +152,8 @@ Result<void> Node::on(const Invite& invite, Instant now) {
     log::error("{}", problem_);
     return {};
   }
-  if (!campaign_ || campaign_->id != invite.campaign) return {};
+  if (!campaign_ || campaign_->id != invite.campaign || restraint_.held().hold == Hold::kOffline)
+    return {};
   if (campaign_->plan.mode != Mode::kTrustedCoordinator) {
     problem_ =
         "the coordinator asks for an update that it could open, in a masked campaign: refused";
@@ -214,6 +215,7 @@ Result<void> Node::fetch(const Digest& blob, std::uint64_t size, Instant now) {
   }
   if (adapters_.has(blob)) return arrived(blob, now);
   download_ = Download{blob, size};
+  if (restraint_.held().hold == Hold::kOffline) return {};  // asked for again
   TRY_ASSIGN(std::uint64_t staged, adapters_.staged_bytes(blob, size));
   for (std::uint64_t ahead = 0; ahead < kFetchAhead && staged < size;
        ++ahead, staged += limits::kChunkBytes)
@@ -234,12 +236,14 @@ Result<void> Node::on(const Chunk& chunk, Instant now) {
   }
   if (*staged == chunk.size) return arrived(chunk.blob, now);
   const std::uint64_t next = chunk.offset + kFetchAhead * limits::kChunkBytes;
-  if (next < chunk.size) TRY(link_->send(Fetch{chunk.blob, next}, now));
+  if (next < chunk.size && restraint_.held().hold != Hold::kOffline)
+    TRY(link_->send(Fetch{chunk.blob, next}, now));
   return {};
 }
 
 Result<void> Node::arrived(const Digest& blob, Instant now) {
   download_.reset();
+  heap_used_ = true;
   if (std::find(held_.begin(), held_.end(), blob) == held_.end()) held_.push_back(blob);
   if (held_.size() > kAdaptersHeld) {
     TRY(adapters_.remove(held_.front()));

@@ -51,6 +51,8 @@ Result<void> Node::act(const session::SendHeartbeat& effect, Instant now) {
 }
 
 Result<void> Node::act(const session::SendReady& effect, Instant now) {
+  if (restraint_.held().hold == Hold::kOffline)  // alive, and not to be counted on
+    return link_->send(Heartbeat{effect.campaign, effect.base, Activity::kIdle}, now);
   return link_->send(Ready{effect.campaign, effect.base}, now);
 }
 
@@ -210,6 +212,7 @@ Result<void> Node::trained(const session::Base& base, JobDone done, Instant now)
     return feed(session::TrainerFailed{base.version, now}, now);
   }
   stored_ = *kept;
+  heap_used_ = true;
   return feed(session::Trained{*kept, now}, now);
 }
 

@@ -17,7 +17,8 @@ namespace freshet {
 namespace {
 
 struct Options {
-  std::string folder, data, model, coordinator, coordinator_id, name, record, policy, token;
+  std::string folder, data, model, coordinator, coordinator_id, name, record, policy, token,
+      forgotten;
   int threads = 1, own_rank = 0;
   std::int64_t wait_s = 600;
   std::optional<std::uint32_t> weight_max;
@@ -94,6 +95,7 @@ Result<int> rotate(const Options& options) {
 
 Result<int> run(const Options& options) {
   TRY_ASSIGN(StopSignal stop, StopSignal::watch());
+  keep_heap_small();
   TRY(limit_process({limits::kNodeOpenFilesMax, limits::kNodeMemoryBytesMax}));
   NodeOptions node_options;
   if (!options.coordinator_id.empty()) {
@@ -108,7 +110,8 @@ Result<int> run(const Options& options) {
   node_options.name = options.name;
   node_options.trainer.threads = options.threads;
   node_options.trainer.memory_bytes_max = options.trainer_memory_mib * limits::kMiB;
-  node_options.trainer.nice = 5;  // a person's machine has other things to do
+  node_options.trainer.nice = 10;  // a person's machine has other things to do
+  node_options.trainer.idle_io = true;
   TRY_ASSIGN(node_options.policy, policy_of(options));
   node_options.keep_unmasked = options.keep_unmasked;
   node_options.own_rank = options.own_rank;
@@ -141,6 +144,22 @@ Result<int> status(const Options& options) {
   return 0;
 }
 
+Result<int> show_text(const Options& options) {
+  TRY_ASSIGN(const SeenFiles files, load_seen(options.folder));
+  print(to_text(files));
+  return 0;
+}
+
+Result<int> forget(const Options& options) {
+  std::error_code error;
+  if (!std::filesystem::exists(Path(options.folder) / "identity.key", error))
+    return fail(Code::kBadInput, options.folder + ": no node lives there; give its --dir");
+  TRY(Forgotten::add(options.folder, options.forgotten));
+  print("forgotten: " + known_path(options.forgotten).string() +
+        "\nNo later round is trained on it. What earlier rounds took from it stays in their sums.");
+  return 0;
+}
+
 Result<int> dispatch(const Command& app, const Options& options) {
   TRY(harden_process());
   const std::string verb = app.typed();
@@ -148,6 +167,8 @@ Result<int> dispatch(const Command& app, const Options& options) {
   if (verb == "join") return join(options);
   if (verb == "rotate") return rotate(options);
   if (verb == "policy") return show_policy(options);
+  if (verb == "text") return show_text(options);
+  if (verb == "forget") return forget(options);
   if (verb == "payload") return show_payload(options);
   return verb == "run" ? run(options) : status(options);
 }
@@ -241,8 +262,14 @@ int main_of(int argc, char** argv) {
       app.add_subcommand("rotate", "Replace this node's keys and certificate by new ones");
   Command* payload_verb =
       app.add_subcommand("payload", "Show exactly what left the node in its last masked round");
-  for (Command* verb :
-       {init_verb, join_verb, rotate_verb, run_verb, status_verb, policy_verb, payload_verb})
+  Command* text_verb = app.add_subcommand(
+      "text", "List the text files that the node has seen, and how often each was trained on");
+  Command* forget_verb =
+      app.add_subcommand("forget", "Never train on a file or folder again, from the next round on");
+  forget_verb->add_option("PATH", options.forgotten, "File or folder; it stays where it is")
+      ->required();
+  for (Command* verb : {init_verb, join_verb, rotate_verb, run_verb, status_verb, policy_verb,
+                        payload_verb, text_verb, forget_verb})
     verb->add_option("--dir", options.folder,
                      "Folder of the node: keys, contribution, its own records")
         ->required()

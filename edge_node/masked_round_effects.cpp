@@ -175,7 +175,7 @@ Result<void> MaskedRound::act(const exchange::WipeKeys&, Instant) {
     revealed_values_ = Secret();
     revealed_.clear();
   }
-  frame_.clear();
+  frame_ = {};
   bad_.clear();
   return {};
 }

@@ -22,6 +22,7 @@ struct NodeOptions {
   std::string name;
   TrainerOptions trainer;
   NodePolicy policy;              // what this node gives (docs/node-policy.md)
+  Path device_root = "/";         // where sys/ and proc/ lie
   bool keep_unmasked = false;     // keep the words under the masks of the last round, sealed
   int own_rank = 0;               // of its own adapter in campaigns of logits; 0: as the plan says
   std::uint64_t eval_tokens = 0;  // of the held-out text, for every evaluation; 0 is all

@@ -9,11 +9,10 @@
 #include "aggregation/mask.h"
 #include "aggregation/privacy/calibration.h"
 #include "base/limits.h"
+#include "edge_node/device_rules.h"
 
 namespace freshet {
 namespace {
-
-using Verdict = std::optional<Refusal>;
 
 Refusal against(std::string why) { return {Declined::kPolicy, std::move(why)}; }
 Refusal not_ours(std::string why) { return {Declined::kModel, std::move(why)}; }
@@ -28,7 +27,7 @@ bool below(const Fraction& a, const Fraction& b) {
 }
 
 // What the round is about is what this node has.
-Verdict other_than_loaded(const Descriptor& descriptor, const Loaded& loaded) {
+std::optional<Refusal> other_than_loaded(const Descriptor& descriptor, const Loaded& loaded) {
   if (descriptor.version != Descriptor{}.version)
     return against(
         fmt::format("the round is of version {}, this node speaks {}: {} needs a newer "
@@ -62,7 +61,7 @@ bool is_as_planned(const NoisePlan& noise, const CampaignPlan& plan) {
 }
 
 // The numbers of the round are those of the announced plan.
-Verdict other_than_planned(const Descriptor& descriptor, const CampaignPlan& plan) {
+std::optional<Refusal> other_than_planned(const Descriptor& descriptor, const CampaignPlan& plan) {
   if (!(descriptor.grid == plan.grid)) return not_ours("the round has another grid than its plan");
   if (!plan.privacy.adaptive_clip && descriptor.clip != plan.clip)
     return not_ours(
@@ -89,7 +88,7 @@ Verdict other_than_planned(const Descriptor& descriptor, const CampaignPlan& pla
   return std::nullopt;
 }
 
-Verdict too_little(const NodePolicy& policy, const Descriptor& descriptor) {
+std::optional<Refusal> too_little(const NodePolicy& policy, const Descriptor& descriptor) {
   if (descriptor.honest_min < policy.honest_min)
     return against(
         fmt::format("the round is content with {} honest survivors, this node's policy "
@@ -115,7 +114,7 @@ Verdict too_little(const NodePolicy& policy, const Descriptor& descriptor) {
 }
 
 // I10: no sum may wrap.
-Verdict too_narrow(const Descriptor& descriptor, std::size_t entries) {
+std::optional<Refusal> too_narrow(const Descriptor& descriptor, std::size_t entries) {
   double sigma = 0;
   if (descriptor.noise.on()) {
     const auto noise = noise_of(descriptor.noise, descriptor.clip, descriptor.grid, entries);
@@ -132,7 +131,11 @@ Verdict too_narrow(const Descriptor& descriptor, std::size_t entries) {
 
 }  // namespace
 
-Verdict refusal_of(const NodePolicy& policy, const CampaignPlan& plan) {
+std::optional<Refusal> refusal_of(const NodePolicy& policy, const CampaignPlan& plan) {
+  const auto fits = [&](const std::string& each) { return matches_name(each, plan.name); };
+  if (!policy.names.empty() && std::none_of(policy.names.begin(), policy.names.end(), fits))
+    return against(fmt::format(
+        "this node's policy does not name campaign \"{}\" ([campaigns] names)", plan.name));
   if (!allows(policy.modes, plan.mode))
     return against(
         plan.mode == Mode::kTrustedCoordinator
@@ -165,7 +168,8 @@ Verdict refusal_of(const NodePolicy& policy, const CampaignPlan& plan) {
   return too_little(policy, asked);
 }
 
-Verdict refusal_of(const NodePolicy& policy, const Descriptor& descriptor, const Loaded& loaded) {
+std::optional<Refusal> refusal_of(const NodePolicy& policy, const Descriptor& descriptor,
+                                  const Loaded& loaded) {
   if (loaded.plan.mode != Mode::kMasked) return not_ours("the campaign is not a masked one");
   if (auto refusal = refusal_of(policy, loaded.plan)) return refusal;
   if (auto refusal = other_than_loaded(descriptor, loaded)) return refusal;

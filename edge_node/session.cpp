@@ -7,6 +7,9 @@
 namespace freshet::session {
 namespace {
 
+constexpr std::int64_t kIdleHeartbeatMs = 10'000;  // of a node that has nothing to do
+static_assert(2 * kIdleHeartbeatMs <= limits::kSilenceMs, "one lost word is no silence");
+
 struct Machine {
   Session s;
   std::vector<Effect> effects;
@@ -50,6 +53,7 @@ void say_where_we_are(Machine& m, Instant now) {
   } else if (const auto* idle = std::get_if<Idle>(&m.s.phase); idle != nullptr && idle->failed) {
     m.emit(SendHeartbeat{idle->failed->campaign, idle->failed->version, Activity::kIdle});
   } else {
+    m.s.heartbeat_at = now + kIdleHeartbeatMs;
     m.emit(SendHello{});
   }
 }
@@ -62,7 +66,18 @@ void start_training(Machine& m, const Base& base, Instant now) {
   m.emit(StartTraining{base});
 }
 
+// Trains anew once the campaign is announced again, which a hello asks for.
+void forget(Machine& m, const Contribution& contribution, Instant now) {
+  m.emit(DropContribution{contribution.base.campaign, contribution.base.version});
+  m.enter(Idle{});
+  m.s.sealed.reset();
+  m.s.forgot = false;
+  m.s.failures = 0;
+  m.s.heartbeat_at = now;
+}
+
 void get_ready(Machine& m, const Contribution& contribution, Instant now) {
+  if (m.s.forgot) return forget(m, contribution, now);
   m.enter(Ready{contribution});
   m.s.failures = 0;
   say_where_we_are(m, now);
@@ -85,6 +100,7 @@ void leave_base(Machine& m) {
   if (const auto* exchanging = std::get_if<Exchanging>(&m.s.phase))
     m.emit(LeaveExchange{exchanging->sid});
   m.s.sealed.reset();
+  m.s.forgot = false;
 }
 
 void send_upload(Machine& m, const Uploading& uploading) {
@@ -107,6 +123,13 @@ void on(Machine& m, auto, const Connected& event) {
   m.s.retry_at = event.now;
   m.emit(SendHello{});
   if (base_of(m.s)) say_where_we_are(m, event.now);
+}
+
+void on(Machine& m, auto, const Forgot& event) {
+  const Contribution* held = contribution_of(m.s);
+  if (held == nullptr) return;
+  if (std::holds_alternative<Ready>(m.s.phase)) return forget(m, Contribution(*held), event.now);
+  m.s.forgot = m.accepted = true;
 }
 
 // Another campaign, or a later version of ours, replaces what we do; anything else is old news or a
@@ -301,6 +324,21 @@ void on(Machine& m, In<Phase> in, const Tick& event) {
   if (event.now >= m.s.heartbeat_at) say_where_we_are(m, event.now);
 }
 
+// When on(Tick) would do something.
+bool is_retried(const Phase& phase) {
+  const auto* training = std::get_if<Training>(&phase);
+  return (training != nullptr && !training->running) || std::holds_alternative<Fetching>(phase) ||
+         std::holds_alternative<Uploading>(phase);
+}
+
+std::optional<Instant> expiry_of(const Phase& phase) {
+  if (const auto* uploading = std::get_if<Uploading>(&phase))
+    return uploading->deadline + limits::kRetryMs;
+  if (const auto* waiting = std::get_if<Waiting>(&phase))
+    return waiting->deadline + limits::kRetryMs;
+  return std::nullopt;
+}
+
 void on(Machine& m, In<Idle>, const Restarted& event) {
   m.s.sealed = event.sealed;
   m.s.heartbeat_at = event.now + limits::kHeartbeatMs;
@@ -317,6 +355,14 @@ Step step(Session state, const Event& event) {
   std::visit([&]<class P>(const P&, const auto& e) { on(machine, In<P>{}, e); }, machine.s.phase,
              event);
   return Step{std::move(machine.s), std::move(machine.effects), machine.accepted};
+}
+
+std::optional<Instant> due(const Session& session) {
+  if (!session.connected) return std::nullopt;
+  Instant first = session.heartbeat_at;
+  if (is_retried(session.phase)) first = std::min(first, session.retry_at);
+  if (const auto expiry = expiry_of(session.phase)) first = std::min(first, *expiry);
+  return first;
 }
 
 Activity activity_of(const Session& session) {

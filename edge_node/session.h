@@ -89,6 +89,7 @@ struct Session {
   Instant heartbeat_at;          // the next one
   Instant retry_at;              // what is under way is tried again then
   std::uint32_t failures = 0;    // in a row; the back-off doubles with each
+  bool forgot = false;           // the contribution under way is for no other round
   bool operator==(const Session&) const = default;
 };
 
@@ -107,10 +108,14 @@ struct ChunkAcked { RoundId round; Digest blob{}; std::uint64_t next_offset = 0;
 struct ReceiptArrived { CampaignId campaign; RoundId round; bool published = false; VersionId version; Instant now; };
 struct FinishedArrived { CampaignId campaign; VersionId version; Instant now; };
 struct RefusedArrived { Code code = Code::kRefused; Instant now; };
+struct Forgot {
+  Instant now;
+};                             // text that the contribution may come from: it is for no later round
 struct Tick { Instant now; };  // at least every second
 struct Restarted { std::optional<Contribution> contribution; std::optional<Upload> sealed; Instant now; };
-using Event = std::variant<Connected, Announced, BlobArrived, Trained, TrainerFailed, Invited, MaskedInvited,
-                           ExchangeEnded, Sealed, ChunkAcked, ReceiptArrived, FinishedArrived, RefusedArrived, Tick, Restarted>;
+using Event = std::variant<Connected, Announced, BlobArrived, Trained, TrainerFailed, Invited,
+                           MaskedInvited, ExchangeEnded, Sealed, ChunkAcked, ReceiptArrived,
+                           FinishedArrived, RefusedArrived, Forgot, Tick, Restarted>;
 
 // ---- effects
 
@@ -135,6 +140,9 @@ struct Step {
 };
 
 [[nodiscard]] Step step(Session state, const Event& event);
+
+// When the next Tick may do something; until then only other events do. Nothing: never.
+std::optional<Instant> due(const Session& session);
 
 Activity activity_of(const Session& session);
 std::optional<Base> base_of(const Session& session);  // what it works on or holds a contribution from

@@ -29,6 +29,7 @@ class Member {
   // Asks when it is time and takes what has come; says in the log what went wrong, and goes on.
   void tick(Instant now);
   void take(const authority::Answer& answer, Instant now);  // what has come
+  bool asks() const { return link_.asks(); }  // and tick() may find the answer at any moment
 
   const Membership& membership() const { return membership_; }
   const Certificate& certificate() const { return certificate_; }

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "protocol/bounds.h"
+#include "protocol/device_toml.h"
 #include "protocol/toml_section.h"
 
 namespace freshet {
@@ -36,6 +37,7 @@ Result<void> names(Section& section, std::string_view key, std::vector<T>& to, N
 
 Result<void> read_campaigns(const Document& document, NodePolicy& policy) {
   Section section = document.section("campaigns");
+  section.texts("names", policy.names);
   auto read = names(section, "modes", policy.modes, mode_named);
   if (read) read = names(section, "methods", policy.methods, method_named);
   if (read) read = names(section, "models", policy.models, digest_from_hex);
@@ -76,6 +78,13 @@ Result<void> validate(const NodePolicy& policy) {
   if (policy.modes.empty())
     return fail(Code::kBadInput,
                 "modes is empty: this node would never take part; write modes = [\"masked\"]");
+  TRY(within<std::size_t>("the number of names", policy.names.size(), 0, 256));
+  for (const std::string& each : policy.names) {
+    TRY(within<std::size_t>("the length of a name in names", each.size(), 1,
+                            limits::kPlanNameBytesMax));
+    TRY(within<std::ptrdiff_t>("the number of * in a name of names",
+                               std::count(each.begin(), each.end(), '*'), 0, 4));
+  }
   TRY(within<std::uint32_t>("weight_max", policy.weight_max, 1, limits::kWeightMax));
   // One honest node beside this one is the least that hides anything.
   TRY(within<std::uint32_t>("honest_min", policy.honest_min, 2, limits::kCohortMax));
@@ -110,10 +119,12 @@ Result<NodePolicy> parse_policy_file(std::string_view toml, std::string_view sou
     const toml::table root = toml::parse(toml, source);
     const Document document{root, source};
     NodePolicy policy;
-    TRY(document.check_sections({"campaigns", "cohort", "privacy"}));
+    TRY(document.check_sections({"campaigns", "cohort", "privacy", "training", "data"}));
     TRY(read_campaigns(document, policy));
     TRY(read_cohort(document, policy));
     TRY(read_privacy(document, policy));
+    TRY(read_training(document, policy.training));
+    TRY(read_data(document, policy.data));
     if (auto valid = validate(policy); !valid) return fail_in(source, valid.error());
     return policy;
   } catch (const toml::parse_error& error) {
@@ -127,6 +138,8 @@ std::string to_toml(const NodePolicy& policy) {
   const auto name = [](auto value) { return std::string(name_of(value)); };
   std::string toml = fmt::format(
       "[campaigns]\n"
+      "# Names of campaigns to take part in, * for any letters, as [\"notes-*\"]; empty: all.\n"
+      "names = {}\n"
       "# \"masked\": the coordinator can open the sum alone. \"trusted-coordinator\": it opens\n"
       "# every update.\n"
       "modes = {}\n"
@@ -144,8 +157,9 @@ std::string to_toml(const NodePolicy& policy) {
       "weight_max = {}\n"
       "# Lend the totals of the held-out text to masked sums, where a plan asks for them.\n"
       "evaluation = {}\n",
-      list(policy.modes, name), list(policy.methods, name), list(policy.models, hex),
-      list(policy.layouts, hex), list(policy.questions, hex), policy.weight_max, policy.evaluation);
+      list(policy.names, [](const std::string& text) { return text; }), list(policy.modes, name),
+      list(policy.methods, name), list(policy.models, hex), list(policy.layouts, hex),
+      list(policy.questions, hex), policy.weight_max, policy.evaluation);
   toml += fmt::format(
       "\n[cohort]\n"
       "# Members of a round that are honest and answered, at least, when this part of its roster\n"
@@ -166,7 +180,8 @@ std::string to_toml(const NodePolicy& policy) {
              "delta = {}\n",
              policy.epsilon_max ? fmt::format("epsilon_max = {}", *policy.epsilon_max)
                                 : std::string("# epsilon_max = 8"),
-             policy.delta);
+             policy.delta) +
+         training_toml(policy.training) + data_toml(policy.data);
 }
 
 }  // namespace freshet

@@ -8,12 +8,14 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/device_rules.h"
 #include "protocol/plan.h"
 
 namespace freshet {
 
 struct NodePolicy {
   // [campaigns]
+  std::vector<std::string> names;  // of campaigns, `*` for any letters; empty: all
   std::vector<Mode> modes{Mode::kMasked};
   std::vector<Method> methods;   // empty: all
   std::vector<Digest> models;    // empty: the one that the node holds
@@ -29,6 +31,8 @@ struct NodePolicy {
   // [privacy]
   std::optional<double> epsilon_max;  // over this node's life; set: no round without noise
   double delta = 1e-5;                // at which epsilon is counted
+  DeviceRules training;               // [training]
+  DataRules data;                     // [data]
 
   bool operator==(const NodePolicy&) const = default;
 };

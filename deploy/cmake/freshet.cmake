@@ -16,6 +16,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "Debug")
 else()
   add_compile_definitions(_FORTIFY_SOURCE=2)
 endif()
+# A program loads what it uses of what its libraries name.
+add_link_options(-Wl,--as-needed)
 if(FRESHET_SANITIZE)
   # GCC 12 takes its own instrumentation for uninitialised memory in std::regex and std::function. A null pointer ends the
   # program without a check of every access, which is a third of the compiler's work; `make fuzz` has those checks too.

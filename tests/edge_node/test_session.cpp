@@ -317,5 +317,65 @@ TEST(Session, NeverContributesTwiceFromOneVersionWhateverItIsTold) {
   }
 }
 
+TEST(Session, AContributionOfForgottenTextIsForNoLaterRound) {
+  Player p = ready_on(1);
+  p.take(Forgot{Instant{10}});
+  EXPECT_TRUE(p.is<Idle>());
+  ASSERT_NE(p.effect<DropContribution>(), nullptr);
+  p.take(Tick{Instant{10}});
+  EXPECT_NE(p.effect<SendHello>(), nullptr);
+  p.take(Announced{version(1), Instant{11}});  // the same version, trained from again
+  EXPECT_TRUE(p.is<Fetching>());
+}
+
+TEST(Session, ARoundUnderWayEndsBeforeWhatItTookIsForgotten) {
+  Player p = ready_on(1);
+  p.take(MaskedInvited{kCampaign, RoundId{4}, VersionId{1}, bytes(9), Instant{10}});
+  ASSERT_TRUE(p.is<Exchanging>());
+  p.take(Forgot{Instant{11}});
+  EXPECT_TRUE(p.is<Exchanging>());
+  EXPECT_EQ(p.effect<DropContribution>(), nullptr);
+  p.take(ExchangeEnded{bytes(9), false, Instant{12}});
+  EXPECT_TRUE(p.is<Idle>());
+  EXPECT_NE(p.effect<DropContribution>(), nullptr);
+  EXPECT_FALSE(p.session.forgot);
+}
+
+TEST(Session, NothingIsForgottenWhereNothingIsHeld) {
+  EXPECT_FALSE(connected().take(Forgot{Instant{1}}).accepted);
+}
+
+// Whoever sleeps until due() misses nothing.
+TEST(Session, DoesNothingBeforeItIsDue) {
+  std::vector<Player> players{connected(), ready_on(1)};
+  Player fetching = connected();
+  fetching.take(Announced{version(1), Instant{1}});
+  players.push_back(fetching);
+  Player failed = fetching;
+  failed.take(BlobArrived{version(1).adapter, Instant{2}});
+  players.push_back(failed);  // training
+  failed.take(TrainerFailed{VersionId{1}, Instant{3}});
+  players.push_back(failed);
+  Player uploading = ready_on(1);
+  uploading.take(Invited{kCampaign, RoundId{4}, VersionId{1}, 3000, Instant{4}});
+  players.push_back(uploading);
+  Player exchanging = ready_on(1);
+  exchanging.take(MaskedInvited{kCampaign, RoundId{4}, VersionId{1}, bytes(9), Instant{10}});
+  players.push_back(exchanging);
+  exchanging.take(ExchangeEnded{bytes(9), true, Instant{12}});
+  players.push_back(exchanging);
+  EXPECT_FALSE(due(Session{}));
+  for (Player& player : players) {
+    for (int turn = 0; turn < 20; ++turn) {
+      const auto at = due(player.session);
+      ASSERT_TRUE(at);
+      player.take(Tick{*at + -1});
+      EXPECT_FALSE(player.accepted) << player.session.phase.index() << " at " << at->ms;
+      player.take(Tick{*at});
+      EXPECT_TRUE(player.accepted) << player.session.phase.index() << " at " << at->ms;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace freshet::session

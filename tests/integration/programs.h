@@ -24,6 +24,7 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   ~Daemon();
   std::string line();  // the next of its standard output; empty: it ended before
+  pid_t pid() const { return pid_; }
   int stop();          // SIGTERM; its exit code
   void kill();         // SIGKILL
 
