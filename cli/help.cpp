@@ -30,14 +30,22 @@ Run a fleet:
   node init            Make a node's keys and print its identity
   node run             Train on the text of one folder when the coordinator has a campaign
   campaign plan        What a campaign would send and fetch, before it is submitted
-  campaign submit      Queue the campaign that a TOML file describes
+  campaign submit      Queue the campaign that a TOML file describes; --dry-run shows its cost
+  campaign diff        Show what differs between two campaign files
   campaign ls          List the campaigns of a coordinator
   campaign show        Show one campaign
   campaign watch       Follow a campaign to its end
   campaign stop        End a campaign; what it published stays
+  fleet ls             The nodes of a coordinator: who is here, ready, in the open round
+  fleet show           One node
+  fleet cohort         The nodes of the open round, and who answered
   campaign rollback    Go on from the adapter of an earlier version
   audit show           Who decided what and when, as the coordinator wrote it down
   audit verify         Whether anything was changed, left out or put in since
+  node text            The text files that a node has seen, and how often each was trained on
+  node forget          Never train on a file or folder again
+  backup               Copy the folder of a coordinator or an authority, every file with its digest
+  restore              Put such a copy back, once it is verified
 
 See what privacy costs:
   privacy ledger       What was spent of a privacy budget, charge by charge

@@ -11,7 +11,7 @@ function(freshet_install component)
   endforeach()
 endfunction()
 
-freshet_install(freshet freshet freshet-trainer freshet-privacy freshet-demo freshet-sim freshet-manual freshet-doctor freshet-audit)
+freshet_install(freshet freshet freshet-trainer freshet-privacy freshet-demo freshet-sim freshet-manual freshet-doctor freshet-backup freshet-audit)
 freshet_install(torch freshet-torch)
 install(DIRECTORY models/edge-slm models/cloud-llm DESTINATION ${CMAKE_INSTALL_DATADIR}/freshet/models COMPONENT freshet)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT freshet FILES_MATCHING PATTERN "*.md")
