@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 FUZZ_SECONDS ?= 60
 RUNS ?= 3
 
-.PHONY: help deps build deb demo test test-release test-dev bench-adapt bench-campaign bench-poison bench-privacy bench-secagg bench-trainer profile-trainer interop fuzz format tidy clean
+.PHONY: help deps build deb demo test test-release test-dev bench-adapt bench-campaign bench-poison bench-privacy bench-secagg bench-trainer profile-trainer interop fuzz format test-arm64 tidy clean
 
 help:
 	@echo 'make demo            install what is missing, build, run the demo (DEMO_ARGS="--quick")'
@@ -14,6 +14,7 @@ help:
 	@echo 'make deb             Debian packages of the daemons and the command: build/release/packages'
 	@echo 'make test-release    build and run the tests of what is shipped: numbers, programs, simulated fleets'
 	@echo 'make test-dev        build and run the torch-free folders but cli under ASan and UBSan'
+	@echo 'make test-arm64      build the torch-free folders for aarch64 and run their tests under qemu-user; needs no root'
 	@echo 'make bench-adapt     every way in which the cloud model learns of the nodes; build/bench/adapt.json'
 	@echo 'make bench-campaign  a simulated campaign against the same loop in plain PyTorch'
 	@echo 'make bench-poison    what poisoned nodes reach against each robust rule; build/bench/poison.json'
@@ -59,6 +60,9 @@ test-dev:
 	@deploy/build_preset.sh dev $(JOBS)
 	@echo '== test dev (ASan, UBSan)'
 	@ctest --test-dir build/dev --output-on-failure --no-tests=error -j 2
+
+test-arm64:
+	@deploy/test_arm64.sh $(JOBS)
 
 bench-campaign:
 	@deploy/install_deps.sh python3-torch

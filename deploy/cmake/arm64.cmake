@@ -1,0 +1,28 @@
+# For deploy/test_arm64.sh: aarch64 from another machine, with libraries in FRESHET_ARM64_SYSROOT and
+# a compiler and emulator in FRESHET_ARM64_TOOLS (empty: the system's).
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_SYSROOT $ENV{FRESHET_ARM64_SYSROOT})
+set(arm64_tools $ENV{FRESHET_ARM64_TOOLS})
+if(arm64_tools)
+  set(CMAKE_C_COMPILER ${arm64_tools}/usr/bin/aarch64-linux-gnu-gcc-12)
+  set(CMAKE_CXX_COMPILER ${arm64_tools}/usr/bin/aarch64-linux-gnu-g++-12)
+  set(CMAKE_CROSSCOMPILING_EMULATOR ${arm64_tools}/usr/bin/qemu-aarch64-static;-L;${CMAKE_SYSROOT})
+else()
+  set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+  set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+  set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64-static;-L;${CMAKE_SYSROOT})
+endif()
+set(CMAKE_FIND_ROOT_PATH ${CMAKE_SYSROOT})
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
+set(ENV{PKG_CONFIG_SYSROOT_DIR} ${CMAKE_SYSROOT})
+set(ENV{PKG_CONFIG_LIBDIR} ${CMAKE_SYSROOT}/usr/lib/aarch64-linux-gnu/pkgconfig:${CMAKE_SYSROOT}/usr/share/pkgconfig)
+# Libraries of libraries.
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,${CMAKE_SYSROOT}/lib/aarch64-linux-gnu:${CMAKE_SYSROOT}/usr/lib/aarch64-linux-gnu")
+# Programs that run during the build are this machine's.
+set(CAPNP_EXECUTABLE /usr/bin/capnp)
+set(CAPNPC_CXX_EXECUTABLE /usr/bin/capnpc-c++)
