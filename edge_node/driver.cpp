@@ -256,11 +256,13 @@ void Node::write_status(Instant now) {
   status_at_ = now;
   // A heartbeat's bytes alone are not worth a write to the disk.
   const std::uint64_t bytes = link_->bytes_up() + link_->bytes_down();
-  if (reported_ || bytes - shown_up_ - shown_down_ >= kBytesWorthTelling ||
-      now - shown_at_ >= kBytesToldMs) {
-    shown_up_ = link_->bytes_up(), shown_down_ = link_->bytes_down();
+  const bool minute = now - shown_at_ >= kBytesToldMs;
+  if (minute) {
     shown_at_ = now;
+    heap_used_ = true;  // what was touched in passing goes back
   }
+  if (reported_ || minute || bytes - shown_up_ - shown_down_ >= kBytesWorthTelling)
+    shown_up_ = link_->bytes_up(), shown_down_ = link_->bytes_down();
   const std::optional<session::Base> base = session::base_of(session_);
   auto or_null = [](const std::optional<double>& value) {
     return value ? Json(*value) : Json(nullptr);
