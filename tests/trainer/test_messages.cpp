@@ -284,8 +284,7 @@ TEST(TrainerMessages, ATextOfManyFilesKeepsTheirOrder) {
   const auto read = passed_on_as<OpenText>(std::move(request));
   ASSERT_EQ(read.files.size(), 300u);
   EXPECT_EQ(read.heldout_share, 0.25);
-  EXPECT_EQ(read.salt, "salt");
-  EXPECT_EQ(read.personal, PersonalAction::kDrop);
+  EXPECT_TRUE(read.salt == "salt" && read.personal == PersonalAction::kDrop);
   for (int i = 0; i < 300; ++i) {
     const OpenFile& file = read.files[static_cast<std::size_t>(i)];
     EXPECT_EQ(file.name, std::to_string(i) + ".txt");
