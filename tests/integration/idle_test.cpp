@@ -20,7 +20,7 @@ using Seconds = std::chrono::duration<double>;
 constexpr std::uint64_t kResidentKibMax = 8 * 1024;
 constexpr double kCoreMax = 1e-4;    // 0.01 %
 constexpr double kCoreNoise = 2e-4;  // of a busy machine: caches that others emptied
-constexpr int kPatienceMs = 30'000;
+constexpr int kComesWithinMs = 30'000;
 
 std::uint64_t resident_kib(pid_t pid) {
   const auto text = read_file("/proc/" + std::to_string(pid) + "/status", 1 << 16);
@@ -48,7 +48,7 @@ bool has_child(pid_t pid) {
 
 template <class Condition>
 bool comes(Condition condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(kComesWithinMs);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
