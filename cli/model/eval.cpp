@@ -10,6 +10,7 @@
 #include "cli/model/proxy_flags.h"
 #include "cli/model/verbs.h"
 #include "model/text/corpus.h"
+#include "trainer/adaptation/context_mixture.h"
 #include "trainer/adaptation/measure.h"
 #include "trainer/finetune.h"
 #include "trainer/model_folder.h"
@@ -133,7 +134,9 @@ Result<Found> find(const EvalFlags& flags, const LoadedModel& model, const Loade
     ModelLogits large(model.model, own), tuned(small->model(), small->tuned()),
         base(small->model(), none);
     ProxyLogits moved(large, tuned, base, flags.proxy.weight);
-    TRY_ASSIGN(const Measured measured, measure(moved, ids, bytes, window, counts));
+    ContextMixture mixed(large, tuned, base, {});
+    LogitSource& source = flags.proxy.mixed ? static_cast<LogitSource&>(mixed) : moved;
+    TRY_ASSIGN(const Measured measured, measure(source, ids, bytes, window, counts));
     return measured.evaluation;
   };
   return flags.heldout > 0 ? by_heldout(model, measure_windows, documents, flags)

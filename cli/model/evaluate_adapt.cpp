@@ -21,9 +21,13 @@ struct AdaptFlags {
   std::vector<std::string> node_slms, ways;
   std::vector<int> seeds{1};
   int rounds = 0, rank = 0, steps = 0, windows = 64, threads = 2, oracle_steps = 0,
-      private_kib = 300;
-  bool json = false;
+      private_kib = 300, home_steps = 0, asked = 0;
+  bool json = false, aligned = false;
 };
+
+Hearing hearing_of(const AdaptFlags& flags) {
+  return flags.aligned ? Hearing::kAligned : Hearing::kBytes;
+}
 
 // Text of English sources alone: what is public must not be the private domains in other words.
 const std::vector<std::string> kPublicSources = {"reference", "devil"};
@@ -73,13 +77,31 @@ Result<std::vector<FleetNode>> nodes_below(const LoadedModel& model, const Path&
   return nodes;
 }
 
-Result<AdaptText> read_text(const AdaptFlags& flags, const LoadedModel& model, int window) {
+// A model that nodes have beside the small one; where its tokens are others, their text in those.
+struct OtherModel {
+  LoadedModel loaded;
+  std::unique_ptr<VocabularyBridge> bridge;
+  std::vector<FleetNode> nodes;
+};
+
+bool same_tokens(const Tokenizer& a, const Tokenizer& b) {
+  bool same = a.vocab_size() == b.vocab_size();
+  for (TokenId id = 0; same && id < a.vocab_size(); ++id) same = a.text_of(id) == b.text_of(id);
+  return same;
+}
+
+Result<AdaptText> read_text(const AdaptFlags& flags, const LoadedModel& model, int window,
+                            std::vector<OtherModel>& others) {
   TRY_ASSIGN(const ScratchFolder scratch, ScratchFolder::make());
   if (flags.data.empty() || flags.public_text.empty()) TRY(write_text(flags, scratch.path()));
   AdaptText text;
-  TRY_ASSIGN(text.nodes,
-             nodes_below(model, flags.data.empty() ? scratch.path() / "private" : Path(flags.data),
-                         window));
+  const Path data = flags.data.empty() ? scratch.path() / "private" : Path(flags.data);
+  TRY_ASSIGN(text.nodes, nodes_below(model, data, window));
+  for (OtherModel& other : others) {
+    if (same_tokens(other.loaded.tokenizer, model.tokenizer)) continue;
+    other.bridge = std::make_unique<VocabularyBridge>(other.loaded.tokenizer, model.tokenizer);
+    TRY_ASSIGN(other.nodes, nodes_below(other.loaded, data, window));
+  }
   TRY_ASSIGN(
       text.public_text,
       all_of(model, flags.public_text.empty() ? scratch.path() / "public" : Path(flags.public_text),
@@ -100,6 +122,8 @@ AdaptRecipe recipe_of(const AdaptFlags& flags, std::uint64_t seed) {
   }
   if (flags.steps > 0) recipe.learning.steps = flags.steps;
   if (flags.oracle_steps > 0) recipe.oracle.steps = flags.oracle_steps;
+  if (flags.home_steps > 0) recipe.home.steps = flags.home_steps;
+  if (flags.asked > 0) recipe.asked_sequences = flags.asked;
   return recipe;
 }
 
@@ -121,6 +145,7 @@ std::string what_it_is_about(const AdaptFlags& flags) {
   std::string text = flags.slm + "|" + flags.llm + "|" + flags.data + "|" + flags.public_text +
                      "|" + flags.general + "|" + std::to_string(flags.private_kib);
   for (const std::string& folder : flags.node_slms) text += "|" + folder;
+  if (flags.aligned) text += "|aligned";
   return text;
 }
 
@@ -130,10 +155,17 @@ Result<LoadedModel> model_of(const std::string& folder) {
 }
 
 // Of every node in turn: one of the folders that were given.
-std::vector<NodeModel> node_models_of(const std::vector<LoadedModel>& models, std::size_t nodes) {
+std::vector<NodeModel> node_models_of(const std::vector<OtherModel>& models, std::size_t nodes,
+                                      Hearing hearing) {
   std::vector<NodeModel> each;
-  for (std::size_t i = 0; i < nodes && !models.empty(); ++i)
-    each.push_back({&models[i % models.size()].model, {16, 32}, {}});
+  for (std::size_t i = 0; i < nodes && !models.empty(); ++i) {
+    const OtherModel& own = models[i % models.size()];
+    NodeModel& node = each.emplace_back(NodeModel{&own.loaded.model, {16, 32}, {}});
+    if (own.bridge == nullptr) continue;
+    node.bridge = own.bridge.get();
+    node.text = &own.nodes[i].corpus.train;
+    node.hearing = hearing;
+  }
   return each;
 }
 
@@ -144,12 +176,12 @@ Result<void> run(const AdaptFlags& flags) {
   if (slm.model.config.vocab_size != llm.model.config.vocab_size)
     return fail(Code::kBadInput,
                 flags.slm + " and " + flags.llm + " do not share a tokenizer, which this needs");
-  std::vector<LoadedModel> others;
+  std::vector<OtherModel> others;
   for (const std::string& folder : flags.node_slms) {
     TRY_ASSIGN(LoadedModel other, model_of(folder));
-    others.push_back(std::move(other));
+    others.push_back({std::move(other), nullptr, {}});
   }
-  TRY_ASSIGN(const AdaptText text, read_text(flags, slm, default_recipe(1).window));
+  TRY_ASSIGN(const AdaptText text, read_text(flags, slm, default_recipe(1).window, others));
   const AdaptPair pair{slm.model,  llm.model,        slm.tokenizer.bos_id(),
                        text.nodes, text.public_text, text.general};
   std::vector<SeedOutcomes> found;
@@ -157,7 +189,7 @@ Result<void> run(const AdaptFlags& flags) {
     SeedOutcomes& own = found.emplace_back();
     own.seed = static_cast<std::uint64_t>(seed);
     const AdaptRecipe recipe = recipe_of(flags, own.seed);
-    Ways ways(pair, recipe, node_models_of(others, text.nodes.size()),
+    Ways ways(pair, recipe, node_models_of(others, text.nodes.size(), hearing_of(flags)),
               flags.keep.empty() ? ExperimentFolder()
                                  : ExperimentFolder(flags.keep, recipe, what_it_is_about(flags)));
     for (const std::string& name : flags.ways.empty() ? Ways::names() : flags.ways) {
@@ -192,7 +224,11 @@ void add_evaluate_adapt(Command& app, Verb& chosen) {
   verb->add_option("--public", flags->public_text,
                    "Folder of the coordinator's own text; absent: English text of the demo's");
   verb->add_option("--node-slm", flags->node_slms,
-                   "For logits: a model that nodes have in turn; may be given again");
+                   "For logits: a model that nodes have in turn; may be given again, and may have "
+                   "a tokenizer of its own");
+  verb->add_flag("--aligned", flags->aligned,
+                 "Where tokenizers differ: answers at aligned tokens alone, as FedMKT has them; "
+                 "absent: at every token, out of the bytes of the next one");
   verb->add_option("--way", flags->ways, "One of the ways, may be given again; absent: all");
   verb->add_option("--seed", flags->seeds, "May be given again")->show_default();
   verb->add_option("--rounds", flags->rounds, "Of a campaign")->range(1, 10'000);
@@ -200,6 +236,10 @@ void add_evaluate_adapt(Command& app, Verb& chosen) {
   verb->add_option("--steps", flags->steps, "In which the cloud model learns")->range(2, 1'000'000);
   verb->add_option("--oracle-steps", flags->oracle_steps, "Of each learning rate of the oracle")
       ->range(2, 1'000'000);
+  verb->add_option("--home-steps", flags->home_steps, "For logits: in which a node tunes its own")
+      ->range(1, 1'000'000);
+  verb->add_option("--asked", flags->asked, "For logits: sequences that are asked in each round")
+      ->range(1, 1'000'000);
   verb->add_option("--windows", flags->windows, "Of each domain's held-out text; 0: all of it")
       ->show_default()
       ->range(0, 1'000'000);

@@ -83,8 +83,8 @@ Result<Generated> continued(const GenerateFlags& flags, const VerbModel& model, 
     return generate(model.model, lora, &model.tokenizer, prompt, flags.plan, on_piece);
   TRY_ASSIGN(const std::unique_ptr<SmallModel> small,
              load_proxy(flags.proxy, model.tokenizer, flags.precision, flags.threads));
-  TRY_ASSIGN(const Writer writer,
-             proxy_writer({model.model, lora, small->model(), small->tuned(), flags.proxy.weight}));
+  TRY_ASSIGN(const Writer writer, proxy_writer({model.model, lora, small->model(), small->tuned(),
+                                                flags.proxy.weight, flags.proxy.mixed}));
   return generate(writer, &model.tokenizer, prompt, flags.plan, on_piece);
 }
 

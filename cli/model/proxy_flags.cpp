@@ -26,10 +26,14 @@ void add_proxy_flags(Command& verb, ProxyFlags& flags) {
                       "moves this one's logits");
   base->needs(tuned);
   tuned->needs(base);
-  verb.add_option("--proxy-weight", flags.weight, "How far they are moved")
-      ->show_default()
-      ->range(-10.0f, 10.0f)
-      ->needs(base);
+  auto* weight = verb.add_option("--proxy-weight", flags.weight, "How far they are moved")
+                     ->show_default()
+                     ->range(-10.0f, 10.0f)
+                     ->needs(base);
+  verb.add_flag("--proxy-mixed", flags.mixed,
+                "Mix both models and the moved one by how well each foretold the text so far")
+      ->needs(base)
+      ->excludes(weight);
 }
 
 SmallModel::SmallModel(VerbModel model, LoadedAdapter adapter, Layout layout)

@@ -1,6 +1,6 @@
 #pragma once
-// --proxy-base, --proxy-tuned and --proxy-weight: a small model and its adapter, whose shift moves
-// the logits of the model that a verb computes with.
+// --proxy-base, --proxy-tuned, --proxy-weight and --proxy-mixed: a small model and its adapter,
+// whose shift moves the logits of the model that a verb computes with.
 
 #include <memory>
 #include <string>
@@ -16,6 +16,7 @@ class Command;
 struct ProxyFlags {
   std::string base, tuned;
   float weight = 1;
+  bool mixed = false;
   bool given() const { return !base.empty(); }
 };
 void add_proxy_flags(Command& verb, ProxyFlags& flags);

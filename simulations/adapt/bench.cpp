@@ -3,6 +3,11 @@
 #include <utility>
 
 namespace freshet {
+namespace {
+
+constexpr int kRepeatsMax = 3;  // of one token in a row, in text that a model writes
+
+}  // namespace
 
 AdaptBench::AdaptBench(const AdaptPair& pair, AdaptRecipe recipe, std::vector<NodeModel> models,
                        ExperimentFolder kept)
@@ -61,6 +66,7 @@ Result<Prompts> AdaptBench::write(const Transformer& model, const Lora& lora,
                        {.window = recipe_.window,
                         .sequences = sequences,
                         .starts = std::move(beginnings),
+                        .repeats_max = kRepeatsMax,
                         .seed = recipe_.seed * 1'000'000 + stream});
 }
 

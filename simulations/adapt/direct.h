@@ -9,8 +9,8 @@ namespace freshet {
 
 struct DirectPlan {
   AdapterSpec adapter;
-  int steps = 1200, batch = 8, window = 128, look_every = 200;
-  std::vector<float> rates = {2e-3f, 4e-3f};
+  int steps = 800, batch = 8, window = 128, look_every = 200;
+  std::vector<float> rates = {4e-3f, 8e-3f};
   std::uint64_t seed = 1;
 };
 

@@ -29,14 +29,16 @@ std::string said(const AdaptRecipe& recipe) {
                       recipe.oracle.steps, recipe.home.steps, recipe.home.lr, answers.temperature,
                       answers.confidence.slope, answers.confidence.full, answers.reading.silence,
                       answers.reading.sharpen, answers.bits);
+  for (const Opinion& by : recipe.mixture.opinions)
+    text += fmt::format("{}/{}/{} ", by.large, by.tuned, by.base);
   const AdaptationPlan& learning = recipe.learning;
-  return text + fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
+  return text + fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
                             learning.steps, learning.lr, learning.adapter.rank,
                             learning.adapter.alpha, recipe.batch, recipe.keeping, recipe.candidates,
                             recipe.temperature, recipe.weight, recipe.weight_end, recipe.alpha,
-                            recipe.alpha_of_mix, recipe.back_lr, recipe.public_sequences,
-                            recipe.written_sequences, recipe.own_sequences, recipe.asking_rounds,
-                            recipe.asked_sequences, recipe.score.windows_max);
+                            recipe.mixture.memory, recipe.mixture.floor, recipe.back_lr,
+                            recipe.public_sequences, recipe.written_sequences, recipe.own_sequences,
+                            recipe.asking_rounds, recipe.asked_sequences, recipe.score.windows_max);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "simulations/adapt/federation.h"
 
 #include <cmath>
+#include <optional>
 
 #include "aggregation/clip.h"
 #include "aggregation/mask.h"
@@ -24,12 +25,24 @@ std::vector<float> answer_of_node(const NodeModel& node, const std::vector<float
                                   const CandidateSets& candidates, const AnswerPlan& plan) {
   const Worn tuned(*node.model, node.spec, plan.untuned ? node.start : adapter);
   const Lora none;
-  ModelLogits speaks(*node.model, tuned.lora()), base(*node.model, none);
+  ModelLogits of_tuned(*node.model, tuned.lora()), of_base(*node.model, none);
+  std::optional<ForeignLogits> foreign_tuned, foreign_base;
+  if (node.bridge != nullptr) {
+    foreign_tuned.emplace(of_tuned, *node.bridge, node.hearing);
+    foreign_base.emplace(of_base, *node.bridge, node.hearing);
+  }
+  LogitSource& speaks = foreign_tuned ? static_cast<LogitSource&>(*foreign_tuned) : of_tuned;
+  LogitSource& base = foreign_base ? static_cast<LogitSource&>(*foreign_base) : of_base;
   std::vector<float> confidence =
       plan.untuned ? std::vector<float>(static_cast<std::size_t>(prompts.rows()), 1.0f)
                    : confidence_of(prompts, next_log_probs(speaks, prompts),
                                    next_log_probs(base, prompts), plan.confidence);
   silence_own(prompts, OwnText(own.ids), confidence);
+  if (foreign_tuned) {
+    const std::vector<std::uint8_t> heard = rows_heard(*foreign_tuned, prompts);
+    for (std::size_t row = 0; row < heard.size(); ++row)
+      if (heard[row] == 0) confidence[row] = 0;
+  }
   return logit_vector(candidates, answer(speaks, prompts, candidates, plan.temperature),
                       confidence);
 }
@@ -83,7 +96,8 @@ Result<std::vector<std::vector<float>>> tune_at_home(const std::vector<NodeModel
                           .lr = plan.lr,
                           .seed = plan.seed + i};
     TRY_ASSIGN(Finetuned tuned,
-               finetune(*models[i].model, training, models[i].start, nodes[i].corpus.train, {}));
+               finetune(*models[i].model, training, models[i].start,
+                        models[i].text != nullptr ? *models[i].text : nodes[i].corpus.train, {}));
     adapters[i] = std::move(tuned.adapter);
     return {};
   }));

@@ -3,6 +3,7 @@
 // under masks, or each its own and answer prompts about it, in vectors whose sum alone is seen.
 
 #include "simulations/adapt/pair.h"
+#include "trainer/adaptation/foreign_logits.h"
 #include "trainer/adaptation/masked_logits.h"
 
 namespace freshet {
@@ -27,11 +28,15 @@ struct NodeModel {
   const Transformer* model = nullptr;
   AdapterSpec spec;
   std::vector<float> start;  // empty: fresh
+  // Where its tokenizer is not the prompts': what it is heard through, and its text in its tokens.
+  VocabularyBridge* bridge = nullptr;
+  const TokenStream* text = nullptr;
+  Hearing hearing = Hearing::kBytes;
 };
 
 // Every node tunes its own model on its own text, and nothing leaves it.
 struct HomePlan {
-  int steps = 150, batch = 8, window = 128;
+  int steps = 300, batch = 8, window = 128;
   float lr = 5e-3f;
   std::uint64_t seed = 1;
   int threads = 1;

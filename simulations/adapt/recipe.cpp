@@ -19,11 +19,11 @@ CampaignPlan campaign_of(std::uint64_t seed, int rank, std::uint32_t rounds, flo
 AdaptRecipe default_recipe(std::uint64_t seed) {
   AdaptRecipe recipe;
   recipe.seed = seed;
-  recipe.campaign = campaign_of(seed, 16, 24, 5e-3f);
-  recipe.of_llm = campaign_of(seed, 8, 24, 3e-3f);
+  recipe.campaign = campaign_of(seed, 32, 24, 6e-3f);
+  recipe.of_llm = campaign_of(seed, 16, 24, 3e-3f);
   recipe.oracle.seed = recipe.home.seed = recipe.answers.seed = recipe.learning.seed = seed;
-  recipe.learning.adapter = recipe.oracle.adapter = {8, 16};
-  recipe.learning.steps = 300;
+  recipe.learning.adapter = recipe.oracle.adapter = {16, 32};
+  recipe.learning.steps = 400;
   recipe.learning.lr = 4e-3f;
   recipe.learning.warmup = 20;
   return recipe;

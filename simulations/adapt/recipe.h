@@ -6,6 +6,7 @@
 #include "simulations/adapt/federation.h"
 #include "simulations/adapt/score.h"
 #include "trainer/adaptation/adapt.h"
+#include "trainer/adaptation/context_mixture.h"
 
 namespace freshet {
 
@@ -24,12 +25,12 @@ struct AdaptRecipe {
   int candidates = 16;
   float temperature = 1;
   float weight = 1, weight_end = 1;  // of a teacher beside the plain loss on public text
-  float alpha = 1;                   // of `proxy`, and of teachers that move the student's base
-  float alpha_of_mix = 0.3f;         // of the proxy on top of the mix, at decoding time
+  float alpha = 1;                   // of `proxy-fixed`
+  MixturePlan mixture;               // of `proxy`, of teachers, and of `mix` at decoding time
   float back_lr = 2e-3f;             // of the small model that is taught back
-  std::int64_t public_sequences = 512, written_sequences = 768, own_sequences = 256;
+  std::int64_t public_sequences = 512, written_sequences = 1536, own_sequences = 256;
   int asking_rounds = 3;               // of `logits`: in each the large model writes what is asked
-  std::int64_t asked_sequences = 192;  // in a round
+  std::int64_t asked_sequences = 384;  // in a round
   ScorePlan score;
 };
 

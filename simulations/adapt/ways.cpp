@@ -11,6 +11,7 @@
 namespace freshet {
 namespace {
 
+constexpr std::int64_t kSequencesOfAllCandidates = 96;  // what they take is rows times vocabulary
 constexpr std::uint64_t kRandomExpert = 0x72616e64;  // stream of the generator of a random expert
 
 using WornModel = std::shared_ptr<const Worn>;
@@ -44,8 +45,9 @@ struct Ways::Bench : AdaptBench {
 
   // The large model after these lessons.
   Result<void> learn_and_score(WayOutcome& outcome, const std::vector<LessonShare>& shares,
-                               WornModel* learned = nullptr) {
-    TRY_ASSIGN(const WornModel adapted, learn(shares));
+                               WornModel* learned = nullptr, double share_of_steps = 1) {
+    const double steps = share_of_steps * recipe().learning.steps;
+    TRY_ASSIGN(const WornModel adapted, learn(shares, nullptr, static_cast<int>(steps)));
     if (learned != nullptr) *learned = adapted;
     TRY(score_llm(outcome, adapted->lora()));
     if (outcome.standing == Standing::kWay) {
@@ -65,14 +67,15 @@ struct Ways::Bench : AdaptBench {
 
   int for_lessons() const { return recipe().batch - recipe().keeping; }
 
-  // The public text as the tuned small model (or none) has it, open where it knows more.
+  // The public text as the tuned small model (or none) and the large one have it together, open
+  // where they know more.
   Result<Lesson> public_lesson(const Lora& tuned) {
     TRY_ASSIGN(const Prompts* prompts, public_prompts());
-    Lesson lesson = taught_by_slm(*prompts, tuned, true);
     ModelLogits speaks(pair().slm, tuned), base(pair().slm, none()), large(pair().llm, none());
-    ProxyLogits proxy(large, speaks, base, recipe().alpha);
+    ContextMixture teacher(large, speaks, base, recipe().mixture);
+    Lesson lesson = lesson_of(teacher, *prompts, recipe().candidates, recipe().temperature);
     lesson.gate =
-        gate_where_better(next_log_probs(proxy, *prompts), next_log_probs(large, *prompts));
+        gate_where_better(next_log_probs(teacher, *prompts), next_log_probs(large, *prompts));
     fill_closed_gates(lesson,
                       lesson_of(large, *prompts, recipe().candidates, recipe().temperature));
     return lesson;
@@ -139,6 +142,26 @@ struct Ways::Bench : AdaptBench {
     return learn_and_score(outcome, {{&lesson, for_lessons(), 1, 1}});
   }
 
+  // The same few sequences, with some candidates and the rest in one bucket, or with all of them.
+  Result<void> learn_of_candidates(WayOutcome& outcome, int size) {
+    TRY_ASSIGN(const Worn* model, tuned());
+    TRY_ASSIGN(const Prompts* all, written());
+    const std::int64_t few = std::min<std::int64_t>(all->sequences(), kSequencesOfAllCandidates);
+    const auto rows = static_cast<std::ptrdiff_t>(few * all->window);
+    const Prompts some{all->window,
+                       {all->ids.begin(), all->ids.begin() + rows},
+                       {all->next.begin(), all->next.begin() + rows}};
+    ModelLogits speaks(pair().slm, model->lora());
+    const Lesson lesson = lesson_of(speaks, some, size, recipe().temperature);
+    return learn_and_score(outcome, {{&lesson, for_lessons(), 1, 1}}, nullptr, 0.5);
+  }
+  Result<void> some_candidates(WayOutcome& outcome) {
+    return learn_of_candidates(outcome, recipe().candidates);
+  }
+  Result<void> all_candidates(WayOutcome& outcome) {
+    return learn_of_candidates(outcome, pair().llm.config.vocab_size);
+  }
+
   Result<void> score_proxy(WayOutcome& outcome, const Lora& large_lora, const Lora& expert,
                            float alpha) {
     ModelLogits large(pair().llm, large_lora), tuned(pair().slm, expert), base(pair().slm, none());
@@ -148,7 +171,20 @@ struct Ways::Bench : AdaptBench {
     return {};
   }
 
+  Result<void> score_mixed(WayOutcome& outcome, const Lora& large_lora, const Lora& expert) {
+    ModelLogits large(pair().llm, large_lora), tuned(pair().slm, expert), base(pair().slm, none());
+    ContextMixture mixture(large, tuned, base, recipe().mixture);
+    TRY_ASSIGN(outcome.score, score(mixture, pair(), recipe().score));
+    return {};
+  }
+
   Result<void> proxy(WayOutcome& outcome) {
+    TRY_ASSIGN(const Worn* model, tuned());
+    TRY(charge_federation(outcome));
+    return score_mixed(outcome, none(), model->lora());
+  }
+
+  Result<void> proxy_fixed(WayOutcome& outcome) {
     TRY_ASSIGN(const Worn* model, tuned());
     TRY(charge_federation(outcome));
     return score_proxy(outcome, none(), model->lora(), recipe().alpha);
@@ -158,7 +194,7 @@ struct Ways::Bench : AdaptBench {
     TRY_ASSIGN(const Federated* made, federated());
     TRY_ASSIGN(const Layout layout, adapter_layout(pair().slm.config, made->spec));
     const Worn expert(pair().slm, made->spec, random_expert(layout, made->adapter, recipe().seed));
-    return score_proxy(outcome, none(), expert.lora(), recipe().alpha);
+    return score_mixed(outcome, none(), expert.lora());
   }
 
   Result<void> direct(WayOutcome& outcome) {
@@ -225,7 +261,7 @@ struct Ways::Bench : AdaptBench {
   Result<void> logits_untuned(WayOutcome& outcome) { return logits_of(outcome, true); }
 
   // Written text with the tuned small model's shift, public text with the gate, and at decoding
-  // time a part of the proxy on top.
+  // time the mixture on top.
   Result<void> mix(WayOutcome& outcome) {
     TRY_ASSIGN(const Worn* model, tuned());
     TRY(charge_federation(outcome));
@@ -236,7 +272,7 @@ struct Ways::Bench : AdaptBench {
     const int few = std::max(1, for_lessons() / 3);
     TRY(learn_and_score(
         outcome, {{&of_written, for_lessons() - few, 1, 1}, {&of_public, few, 1, 1}}, &mixed_));
-    return score_proxy(outcome, mixed_->lora(), model->lora(), recipe().alpha_of_mix);
+    return score_mixed(outcome, mixed_->lora(), model->lora());
   }
 
   // The small model, taught by the large one that the mix made, where that one knows more.
@@ -286,11 +322,14 @@ const std::vector<Ways::Bench::Known>& Ways::Bench::known() {
       {"generate-untuned", Standing::kControl, &Bench::generate_untuned},
       {"generate", Standing::kWay, &Bench::generate},
       {"proxy-random", Standing::kControl, &Bench::proxy_random},
+      {"proxy-fixed", Standing::kReference, &Bench::proxy_fixed},
       {"proxy", Standing::kWay, &Bench::proxy},
       {"logits-untuned", Standing::kControl, &Bench::logits_untuned},
       {"logits", Standing::kWay, &Bench::logits},
       {"mix", Standing::kWay, &Bench::mix},
       {"back", Standing::kReference, &Bench::back},
+      {"some-candidates", Standing::kReference, &Bench::some_candidates},
+      {"all-candidates", Standing::kReference, &Bench::all_candidates},
       {"direct", Standing::kWay, &Bench::direct},
   };
   return all;

@@ -57,6 +57,14 @@ def gap_row(ways, name, goal, control=None):
     return made
 
 
+def candidate_rows(some, every):
+    pairs = list(zip(some["seeds"], every["seeds"]))
+    loss = mean(a["bits_per_byte"] / b["bits_per_byte"] for a, b in pairs)
+    error = mean(a["calibration_error"] - b["calibration_error"] for a, b in pairs)
+    return [row("loss after some candidates and the rest beside all", "share", loss, None, "lower", 1.01),
+            row("calibration error after some candidates, less that after all", "share", error, None, "lower", 0.0)]
+
+
 def goal_rows(found):
     ways = {way["name"]: way for way in found["ways"]}
     rows = []
@@ -81,6 +89,8 @@ def goal_rows(found):
         tuned = {s["seed"]: s["bits_per_byte"] for s in ways["slm-tuned"]["seeds"]}
         won = mean(s["bits_per_byte"] < tuned[s["seed"]] for s in ways["back"]["seeds"])
         rows.append(row("seeds in which the cloud model teaches the small one", "share", won, None, "higher", 1.0))
+    if "some-candidates" in ways and "all-candidates" in ways:
+        rows += candidate_rows(ways["some-candidates"], ways["all-candidates"])
     runs = found["longest_private_run_written"].values()
     if any(runs):
         rows.append(row("longest run of private text that was written", "bytes", max(runs), None, "lower", 49))

@@ -54,6 +54,11 @@ AdaptRecipe tiny_recipe() {
   recipe.window = recipe.score.window = recipe.home.window = recipe.oracle.window = 16;
   recipe.threads = 1;
   recipe.campaign.rounds = recipe.of_llm.rounds = 4;
+  recipe.campaign.lora.rank = 16;
+  recipe.campaign.lora.alpha = 32;
+  recipe.of_llm.lora.rank = 8;
+  recipe.of_llm.lora.alpha = 16;
+  recipe.learning.adapter = recipe.oracle.adapter = {8, 16};
   recipe.campaign.training.window = recipe.of_llm.training.window = 16;
   recipe.campaign.rule = Sgd{};
   recipe.of_llm.rule = Sgd{};
@@ -164,6 +169,9 @@ TEST(AdaptWays, EveryWayTeachesAndItsControlDoesNot) {
   EXPECT_LT(found["slm-tuned"], found["slm-base"] - 0.1);
   EXPECT_LT(found["direct"], found["base"] - 0.1);
   EXPECT_LT(found["proxy"], found["proxy-random"]);
+  EXPECT_LT(found["proxy"],
+            found["proxy-fixed"]);  // languages that the large model knows not at all
+  EXPECT_LT(found["some-candidates"], found["all-candidates"] * 1.02);
   EXPECT_LT(found["distill"], found["public-only"]);
   EXPECT_LT(found["logits"], found["logits-untuned"]);
   EXPECT_FALSE(ways.run("magic"));

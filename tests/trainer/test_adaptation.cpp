@@ -372,6 +372,14 @@ TEST(Prompts, AModelWritesTheSameTextFromTheSameSeed) {
   EXPECT_EQ(a->ids[0], 1);
   EXPECT_EQ(a->next[15], a->ids[16]);  // a text goes over from window to window
   EXPECT_FALSE(write_prompts(model, none, 1, {.window = 64}));
+  const Result<Prompts> no_doubles =
+      write_prompts(model, none, 1, {.window = 16, .sequences = 40, .repeats_max = 1, .seed = 9});
+  ASSERT_TRUE(no_doubles);
+  EXPECT_EQ(no_doubles->sequences(), 40);
+  for (std::size_t i = 1; i < no_doubles->ids.size(); ++i)
+    if (i % 16 != 0) {
+      EXPECT_NE(no_doubles->ids[i], no_doubles->ids[i - 1]) << i;
+    }
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ namespace freshet {
 namespace {
 
 constexpr std::uint64_t kStartStream = 0x73746172;  // of the generator that draws beginnings
+constexpr std::uint64_t kTextsForOne = 20;          // that are written for one that is kept
 
 void add_window(std::span<const TokenId> ids, std::size_t at, Prompts& prompts) {
   const auto window = static_cast<std::size_t>(prompts.window);
@@ -18,6 +19,15 @@ void add_window(std::span<const TokenId> ids, std::size_t at, Prompts& prompts) 
     prompts.ids.push_back(ids[i]);
     prompts.next.push_back(i + 1 < ids.size() ? ids[i + 1] : -1);
   }
+}
+
+bool repeats(std::span<const TokenId> ids, int most) {
+  int run = 1;
+  for (std::size_t i = 1; most > 0 && i < ids.size(); ++i) {
+    run = ids[i] == ids[i - 1] ? run + 1 : 1;
+    if (run > most) return true;
+  }
+  return false;
 }
 
 // What texts begin with.
@@ -76,7 +86,12 @@ Result<Prompts> write_prompts(const Transformer& model, const Lora& lora, TokenI
   const std::int64_t each =
       plan.starts.empty() ? std::max(1, (positions - 1) / plan.window) : 1;  // windows of a text
   Prompts prompts{plan.window, {}, {}};
+  const std::uint64_t most = kTextsForOne * static_cast<std::uint64_t>(plan.sequences);
   for (std::uint64_t text = 0; prompts.sequences() < plan.sequences; ++text) {
+    if (text == most)
+      return fail(Code::kBadInput, "the model writes one token over and over: of " +
+                                       std::to_string(most) + " texts only " +
+                                       std::to_string(prompts.sequences()) + " windows do not");
     std::vector<TokenId> ids{starts.draw(text)};
     TRY_ASSIGN(const Generated written,
                generate(model, lora, nullptr, ids,
@@ -85,8 +100,11 @@ Result<Prompts> write_prompts(const Transformer& model, const Lora& lora, TokenI
                          .top_p = plan.top_p,
                          .seed = plan.seed + text}));
     ids.insert(ids.end(), written.ids.begin(), written.ids.end());
-    for (std::int64_t i = 0; i < each && prompts.sequences() < plan.sequences; ++i)
-      add_window(ids, static_cast<std::size_t>(i * plan.window), prompts);
+    const auto window = static_cast<std::size_t>(plan.window);
+    for (std::size_t at = 0; at + window <= ids.size() && prompts.sequences() < plan.sequences;
+         at += window)
+      if (!repeats(std::span(ids).subspan(at, window), plan.repeats_max))
+        add_window(ids, at, prompts);
   }
   return prompts;
 }

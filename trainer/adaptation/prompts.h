@@ -31,11 +31,16 @@ struct WritingPlan {
   // as documents do. What text begins with decides what it is about, and a model that was tuned on
   // the middle of texts has not learned which of its subjects begin how often.
   std::vector<double> starts = {};
+  // No window in which one id stands more often than this in a row; 0: any. A ruled line teaches
+  // nothing, and is all that long runs of private text in what a small model writes are found to
+  // be.
+  int repeats_max = 0;
   std::uint64_t seed = 1;
 };
 
 // What a model writes, in windows. The same model, plan and processor write the same. kBadInput for
-// starts that are not one weight for each id.
+// starts that are not one weight for each id, and for a model that writes hardly anything but
+// repeats.
 Result<Prompts> write_prompts(const Transformer& model, const Lora& lora, TokenId bos,
                               const WritingPlan& plan);
 
