@@ -18,7 +18,18 @@ namespace {
 // Keeps a share like 0.05 * 100 from rounding to the wrong whole number of members.
 constexpr double kRounding = 1e-12;
 
-double log_factorial(std::uint32_t n) { return std::lgamma(n + 1.0); }
+// log(k!) for every k up to n: a plan takes some ten thousand of them.
+class LogFactorials {
+ public:
+  explicit LogFactorials(std::uint32_t n) : of_(n + 1) {
+    for (std::uint32_t k = 0; k <= n; ++k) of_[k] = std::lgamma(k + 1.0);
+  }
+  double operator()(std::uint32_t k) const { return of_[k]; }
+  double choose(std::uint32_t n, std::uint32_t k) const { return of_[n] - of_[k] - of_[n - k]; }
+
+ private:
+  std::vector<double> of_;
+};
 
 std::uint32_t most(double share, std::uint32_t n) {
   return static_cast<std::uint32_t>(std::floor((share + kRounding) * n));
@@ -26,15 +37,14 @@ std::uint32_t most(double share, std::uint32_t n) {
 
 // Of `draws` members out of `total`, how many are among the `marked`.
 struct Hypergeometric {
+  const LogFactorials& log_factorial;
   std::uint32_t total, marked, draws;
 
-  double log_choose(std::uint32_t n, std::uint32_t k) const {
-    return log_factorial(n) - log_factorial(k) - log_factorial(n - k);
-  }
   double chance_of(std::uint32_t k) const {
     if (k > marked || k > draws || draws - k > total - marked) return 0;
-    return std::exp(log_choose(marked, k) + log_choose(total - marked, draws - k) -
-                    log_choose(total, draws));
+    return std::exp(log_factorial.choose(marked, k) +
+                    log_factorial.choose(total - marked, draws - k) -
+                    log_factorial.choose(total, draws));
   }
   // The least k such that more than k have at most this chance. Tails are summed from their thin
   // end.
@@ -59,23 +69,29 @@ struct Hypergeometric {
 
 // Bound on the chance that honest survivors on a random ring, each joined to degree / 2 on either
 // side, fall apart: two runs of degree / 2 corrupt or dropped members would have to part them.
-double log_chance_apart(std::uint32_t n, std::uint32_t degree, std::uint32_t bad) {
+double log_chance_apart(const LogFactorials& log_factorial, std::uint32_t n, std::uint32_t degree,
+                        std::uint32_t bad) {
   if (degree > bad) return -HUGE_VAL;
   return std::log(n) + std::log(n - degree - 1.0) - std::numbers::ln2 + log_factorial(bad) +
          log_factorial(n - degree) - log_factorial(n) - log_factorial(bad - degree);
 }
 
 // The threshold that makes a degree safe; 0: none does.
-std::uint32_t threshold_of(std::uint32_t n, std::uint32_t degree, const GraphTarget& target) {
-  const double log_event = -(target.security_bits + 1) * std::numbers::ln2;  // one of two events
-  const std::uint32_t corrupt = most(target.corrupt, n),
-                      dropped = most(std::max(target.dropped, target.left_out), n);
-  if (log_chance_apart(n, degree, corrupt + dropped) >= log_event) return 0;
-  double reached = Hypergeometric{n, corrupt, degree}.upper(std::exp(log_event) / n);
+std::uint32_t threshold_of(const LogFactorials& factorials, std::uint32_t n, std::uint32_t degree,
+                           const GraphTarget& target) {
+  const auto one_of_two = [](int bits) { return -(bits + 1) * std::numbers::ln2; };
+  const double log_event = one_of_two(target.security_bits + target.tried_seed_bits);
+  const std::uint32_t corrupt = most(target.corrupt, n), dropped = most(target.dropped, n),
+                      missing = std::max(dropped, most(target.left_out, n));
+  if (log_chance_apart(factorials, n, degree, corrupt + dropped) >= log_event ||
+      log_chance_apart(factorials, n, degree, corrupt + missing) >=
+          one_of_two(target.security_bits))
+    return 0;
+  double reached = Hypergeometric{factorials, n, corrupt, degree}.upper(std::exp(log_event) / n);
   if (!target.quorum) reached = std::ceil((reached + degree - 1.25) / 2);
   const auto alive = static_cast<std::uint32_t>(std::ceil((1 - target.dropped - kRounding) * n));
   const double sure =
-      Hypergeometric{n, alive, degree}.lower(std::exp2(-target.correctness_bits) / n);
+      Hypergeometric{factorials, n, alive, degree}.lower(std::exp2(-target.correctness_bits) / n);
   const auto threshold = std::max(static_cast<std::uint32_t>(reached) + target.honest_min, 2u);
   return threshold <= sure ? threshold : 0;
 }
@@ -87,7 +103,8 @@ Result<void> check(std::uint32_t n, const GraphTarget& target) {
   const bool shares =
       target.corrupt >= 0 && target.corrupt < 1 && target.dropped >= 0 && target.dropped < 1;
   const bool left_out = target.left_out >= 0 && target.left_out < 1 && target.honest_min >= 1;
-  if (!shares || !left_out || target.security_bits < 1 || target.correctness_bits < 1)
+  if (!shares || !left_out || target.security_bits < 1 || target.correctness_bits < 1 ||
+      target.tried_seed_bits < 0)
     return fail(Code::kBadInput,
                 "shares of corrupt and dropped members must lie in [0, 1), and "
                 "security be one bit or more");
@@ -138,8 +155,9 @@ Result<GraphPlan> plan_complete(std::uint32_t n, double corrupt) {
 Result<GraphPlan> plan_graph(std::uint32_t n, const GraphTarget& target) {
   TRY(check(n, target));
   TRY_ASSIGN(const GraphPlan complete, plan_complete(n, target.corrupt));
+  const LogFactorials factorials(n);
   for (std::uint32_t degree = 2; degree + 1 < n; degree += 2)
-    if (const std::uint32_t threshold = threshold_of(n, degree, target))
+    if (const std::uint32_t threshold = threshold_of(factorials, n, degree, target))
       return GraphPlan{degree, threshold, complete.quorum, false};
   return fail(Code::kBadInput,
               fmt::format("no sparse graph keeps a cohort of {} safe with {} of it corrupt and {} "
@@ -151,7 +169,7 @@ Result<GraphPlan> plan_round_graph(std::uint32_t n, const GraphTarget& target) {
   TRY_ASSIGN(const GraphPlan complete, plan_complete(n, target.corrupt));
   if (n <= limits::kCompleteGraphMax) return complete;
   GraphTarget round = target;
-  round.security_bits += kTriedSeedBits;
+  round.tried_seed_bits = kTriedSeedBits;
   round.left_out = static_cast<double>(n - complete.threshold) / n;
   if (auto sparse = plan_graph(n, round)) return sparse;
   return complete;

@@ -24,6 +24,9 @@ struct GraphTarget {
   double corrupt = 1.0 / 3;   // gamma: share of members that may collude
   double dropped = 1.0 / 3;   // delta: share of members that may vanish
   int security_bits = 80;     // secrecy fails with at most 2^-security_bits
+  // 2^tried_seed_bits seeds can be tried until one serves those who collude: so much more security
+  // against where the corrupt stand, and against drop-outs as planned.
+  int tried_seed_bits = 0;
   int correctness_bits = 20;  // the sum is lost with at most 2^-correctness_bits
   // Without a quorum of signatures over one survivor list the graph itself must keep a coordinator
   // from two lists, which needs far more neighbours. Our rounds have that quorum.
@@ -32,20 +35,21 @@ struct GraphTarget {
   // out once it knows the graph: a member goes on only while the threshold of its neighbourhood
   // does, and so many of them are not corrupt. What is opened is then a sum over as many at least.
   std::uint32_t honest_min = 1;
-  // Share of members that a coordinator can leave out of the survivors; as `dropped` for secrecy.
+  // Share of members that can be missing among survivors whom the quorum lets through. So many may
+  // be lost by chance; who tries seeds has no use for that, since who chooses drop-outs knows the
+  // graph and honest_min is what holds against him.
   double left_out = 0;
 };
 
-// A coordinator and the last who advertises can try seeds until the members wait no longer: so many
-// bits are added to a round's security for that.
+// A coordinator and the last who advertises can try seeds until the members wait no longer.
 inline constexpr int kTriedSeedBits = 40;
 
 // The least degree that meets the target. kBadInput when not even the complete graph does.
 Result<GraphPlan> plan_graph(std::uint32_t n, const GraphTarget& target);
 // The complete graph on n with floor(2n/3) + 1, or the least t > (1 + corrupt) n / 2 if larger.
 Result<GraphPlan> plan_complete(std::uint32_t n, double corrupt);
-// What a round uses: complete up to kCompleteGraphMax; planned above, for kTriedSeedBits more and
-// with all left out that the quorum lets be.
+// What a round uses: complete up to kCompleteGraphMax; planned above, with kTriedSeedBits and all
+// left out that the quorum lets be.
 Result<GraphPlan> plan_round_graph(std::uint32_t n, const GraphTarget& target);
 
 // Neighbours of all members, each list rising. A degree of n - 1 joins every two; else members

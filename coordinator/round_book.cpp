@@ -129,19 +129,23 @@ Bytes RoundBook::outcome(const round::Round& round) const {
                            index_list_digest(round::survivor_places(round))});
 }
 
-Result<std::vector<IndexedSignature>> RoundBook::signatures(const round::Round& round,
-                                                            round::Document kind) const {
+// As many as it takes: more would be read and checked for nothing. The same for every member.
+Result<void> RoundBook::gather_quorum(const round::Round& round) {
+  if (!quorum_.empty()) return {};
   std::vector<IndexedSignature> list;
+  const std::size_t enough = round::quorum(round);
   std::uint32_t place = 0;
   for (const round::Member* member : round::roster(round)) {
-    if (const auto& document = member->document(kind)) {
+    if (list.size() == enough) break;
+    if (const auto& document = member->document(round::Document::kAgreement)) {
       TRY_ASSIGN(const Bytes bytes, hooks_.get(*document));
       TRY_ASSIGN(const Signature signature, papers::signature_from(bytes));
       list.push_back({place, signature});
     }
     ++place;
   }
-  return list;
+  quorum_ = std::move(list);
+  return {};
 }
 
 Result<std::vector<CoordinatorMessage>> RoundBook::roster_pages(ByteView trust_bundle) const {
@@ -176,11 +180,11 @@ Result<std::vector<CoordinatorMessage>> RoundBook::owed(const round::Round& roun
   if (in<round::Agreeing>(round) && member->upload)
     return Messages{Survivors{sid_, round::survivor_places(round)}};
   if (in<round::Unmasking>(round) && member->upload && !said(round::Document::kReveal)) {
-    TRY_ASSIGN(auto list, signatures(round, round::Document::kAgreement));
+    TRY(gather_quorum(round));
     Messages messages;
     if (!said(round::Document::kAgreement))  // it signs what the others signed, then sees that
       messages.push_back(Survivors{sid_, round::survivor_places(round)});
-    messages.push_back(Quorum{sid_, std::move(list)});
+    messages.push_back(Quorum{sid_, quorum_});
     return messages;
   }
   if (const auto* aborting = std::get_if<round::Aborting>(&round.phase);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "aggregation/graph.h"
 #include "coordinator/campaign.h"
@@ -59,6 +60,9 @@ class RoundBook {
  private:
   RoundBook(RoundDocument document, RoundBookHooks hooks);
   Result<void> admit(const CheckedMember& member);
+  enum class Room { kNow, kLater, kNever };  // kLater: others of the cohort may still come
+  Room room_for(const round::Round& round, const CheckedMember& member,
+                const RosterRules& rules) const;
   Result<std::uint32_t> place(const round::Round& round, NodeId node) const;
   const SigningPublic& key(std::uint32_t place) const;
   std::vector<std::uint32_t> neighbours(std::uint32_t place) const;
@@ -67,8 +71,7 @@ class RoundBook {
   Result<void> gather_boxes(const round::Round& round);
   Heard said(const round::Round& round, NodeId node, round::Document kind, ByteView document,
              Instant now);
-  Result<std::vector<IndexedSignature>> signatures(const round::Round& round,
-                                                   round::Document kind) const;
+  Result<void> gather_quorum(const round::Round& round);
   Result<std::vector<CoordinatorMessage>> roster_pages(ByteView trust_bundle) const;
   Bytes outcome(const round::Round& round) const;
 
@@ -79,9 +82,11 @@ class RoundBook {
   std::optional<CheckedRoster> roster_;
   std::map<NodeId, CheckedMember> adverts_;  // until the roster is closed
   Distinct distinct_;                        // what is in them
+  std::set<NodeId> held_back_;               // newcomers for whom there may be room later
   GraphPlan graph_plan_;
   std::optional<Graph> graph_;
   std::vector<std::vector<SignedBox>> boxes_;  // by receiver, while they are being forwarded
+  std::vector<IndexedSignature> quorum_;       // under the survivors, once they are agreed
   std::optional<secagg::Recovery> recovery_;
 };
 

@@ -55,6 +55,27 @@ Result<void> RoundBook::admit(const CheckedMember& member) {
   return {};
 }
 
+// A roster above its cap of newcomers would be refused by all. Who came first is in it; the others
+// wait until enough of those who enrolled earlier have come, or for the next round.
+RoundBook::Room RoundBook::room_for(const round::Round& round, const CheckedMember& member,
+                                    const RosterRules& rules) const {
+  if (!is_newcomer(member.certificate, rules)) return Room::kNow;
+  std::uint32_t others = 0, newcomers = 1, may_come = 0;
+  for (const round::Member& each : round.cohort) {
+    if (each.node == member.certificate.id()) continue;
+    if (each.document(round::Document::kAdvert)) {
+      const auto known = adverts_.find(each.node);
+      const bool is_new = known != adverts_.end() && is_newcomer(known->second.certificate, rules);
+      ++(is_new ? newcomers : others);
+    } else if (!each.vanished && !held_back_.contains(each.node)) {
+      ++may_come;
+    }
+  }
+  const Fraction& cap = document_.descriptor.newcomers;
+  if (newcomers <= part_of(others + newcomers, cap)) return Room::kNow;
+  return newcomers <= part_of(others + newcomers + may_come, cap) ? Room::kLater : Room::kNever;
+}
+
 RoundBook::Heard RoundBook::take(const round::Round& round, NodeId node, const Advertise& message,
                                  Instant now) {
   const std::shared_ptr<const Trust> trust = hooks_.trust();
@@ -63,7 +84,14 @@ RoundBook::Heard RoundBook::take(const round::Round& round, NodeId node, const A
   TRY_ASSIGN(const CheckedMember checked, check_member(sid_, member, rules));
   if (checked.certificate.id() != node)
     return fail(Code::kRefused, "the certificate is another node's");
-  if (round::wants(round, node, round::Document::kAdvert)) TRY(admit(checked));
+  if (round::wants(round, node, round::Document::kAdvert)) {
+    switch (room_for(round, checked, rules)) {
+      case Room::kNever: return campaign::Left{node, round.plan.id, now};
+      case Room::kLater: held_back_.insert(node); return campaign::Hello{node, now};
+      case Room::kNow: held_back_.erase(node); break;
+    }
+    TRY(admit(checked));
+  }
   return said(round, node, round::Document::kAdvert, papers::of_advert(member), now);
 }
 

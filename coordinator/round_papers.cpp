@@ -85,7 +85,9 @@ Result<std::vector<secagg::RevealedShare>> shares_from(ByteView bytes) {
   while (reader.left() > 0 && !reader.failed()) {
     secagg::RevealedShare share;
     share.of = reader.number<std::uint32_t>();
-    share.self_mask = reader.number<std::uint8_t>() == 1;
+    const auto kind = reader.number<std::uint8_t>();
+    if (kind > 1) return broken("shares", bytes);
+    share.self_mask = kind == 1;
     reader.fixed_into(share.value);
     shares.push_back(share);
   }

@@ -77,16 +77,19 @@ Result<void> MaskedRound::take(const RosterPage& page, Instant now) {
                    page.opening,
                    page.trust,
                    page.trust_bytes,
-                   std::vector<std::optional<RosterMember>>(page.total),
+                   std::vector<RosterMember>(page.total),
+                   std::vector<bool>(page.total),
                    0};
   if (pages_->total != page.total || pages_->opening != page.opening)
     return refused(Declined::kRoster, "the pages of the roster are of two rosters", now);
   for (std::size_t i = 0; i < page.members.size(); ++i) {
-    std::optional<RosterMember>& member = pages_->members[page.first + i];
-    if (member && !(*member == page.members[i]))
+    const std::size_t at = page.first + i;
+    if (pages_->has[at] && !(pages_->members[at] == page.members[i]))
       return refused(Declined::kRoster, "the pages of the roster are of two rosters", now);
-    if (!member) ++pages_->here;
-    member = page.members[i];
+    if (pages_->has[at]) continue;
+    pages_->members[at] = page.members[i];
+    pages_->has[at] = true;
+    ++pages_->here;
   }
   return pages_->here == pages_->total ? check_whole_roster(now) : Result<void>();
 }
@@ -98,11 +101,10 @@ Result<void> MaskedRound::trust_arrived(Instant now) {
 }
 
 Result<void> MaskedRound::check_whole_roster(Instant now) {
-  std::vector<RosterMember> members;
-  for (const std::optional<RosterMember>& member : pages_->members) members.push_back(*member);
   const std::shared_ptr<const Trust> trust = hooks_.trust();
-  const RosterRules rules{*trust, hooks_.wall_s(), 2, plan_.newcomers, plan_.newcomer_s};
-  auto checked = check_roster(plan_.descriptor, pages_->opening, members, rules);
+  const RosterRules rules{*trust,          hooks_.wall_s(),  2,
+                          plan_.newcomers, plan_.newcomer_s, identity_.open.id()};
+  auto checked = check_roster(plan_.descriptor, pages_->opening, pages_->members, rules);
   if (!checked && checked.error().code == Code::kUnavailable) {
     hooks_.fetch_trust(pages_->trust, pages_->trust_bytes);
     return {};

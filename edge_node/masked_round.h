@@ -102,7 +102,8 @@ class MaskedRound {
     std::uint32_t total = 0;
     Digest opening{}, trust{};
     std::uint64_t trust_bytes = 0;
-    std::vector<std::optional<RosterMember>> members;
+    std::vector<RosterMember> members;
+    std::vector<bool> has;
     std::uint32_t here = 0;
   };
   std::optional<Pages> pages_;

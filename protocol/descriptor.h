@@ -10,7 +10,7 @@
 namespace freshet {
 
 struct Descriptor {
-  std::uint32_t version = 2;  // adverts prove their cipher key; sparse graphs count on drop-outs
+  std::uint32_t version = 3;  // how sparse graphs are planned
   CampaignId campaign;
   Digest plan{};      // plan_digest()
   RoundId round;      // rises with every attempt of the campaign, so that no two have one sid

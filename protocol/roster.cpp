@@ -3,10 +3,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/limits.h"
 #include "crypto/digest.h"
 #include "crypto/secagg/possession.h"
+#include "crypto/secret.h"
 #include "protocol/canonical.h"
 
 namespace freshet {
@@ -37,7 +39,7 @@ Result<void> check_newcomers(std::span<const CheckedMember> members, const Fract
                              const RosterRules& rules) {
   const auto n = static_cast<std::uint32_t>(members.size());
   const auto count = std::count_if(members.begin(), members.end(), [&](const CheckedMember& m) {
-    return m.certificate.enrolled_s > rules.now_s - rules.newcomer_s;
+    return is_newcomer(m.certificate, rules);
   });
   const std::uint32_t most = std::min(part_of(n, newcomers), part_of(n, rules.newcomers));
   if (count <= most) return {};
@@ -47,9 +49,7 @@ Result<void> check_newcomers(std::span<const CheckedMember> members, const Fract
                           count, n, rules.newcomer_s / (24 * 3600), most));
 }
 
-}  // namespace
-
-Result<CheckedMember> check_member(const Digest& sid, const RosterMember& member,
+Result<CheckedMember> check_signed(const Digest& sid, const RosterMember& member,
                                    const RosterRules& rules) {
   TRY_ASSIGN(Certificate certificate,
              check_certificate(rules.trust, member.certificate, Role::kNode, rules.now_s));
@@ -60,10 +60,61 @@ Result<CheckedMember> check_member(const Digest& sid, const RosterMember& member
               member.signature))
     return fail(Code::kRefused, "the round's keys of " + named(certificate.id()) +
                                     " are not signed by it, or for another round");
+  return CheckedMember{std::move(certificate), member.advert};
+}
+
+Result<void> check_keys(const Digest& sid, const CheckedMember& member) {
+  const Certificate& certificate = member.certificate;
   if (auto keys = secagg::check_claim({sid, certificate.keys.signing, member.advert}); !keys)
     return fail(Code::kRefused,
                 "the round's keys of " + named(certificate.id()) + ": " + keys.error().what);
-  return CheckedMember{std::move(certificate), member.advert};
+  return {};
+}
+
+// A node deals shares to its neighbours alone, opens theirs, and complains about theirs: with a key
+// that somebody else borrowed it does nothing.
+Result<void> check_keys_around(const Descriptor& descriptor, const CheckedRoster& roster,
+                               const std::optional<NodeId>& own) {
+  const Digest sid = sid_of(descriptor);
+  const auto n = static_cast<std::uint32_t>(roster.members.size());
+  const auto at = std::ranges::find_if(
+      roster.members, [&](const CheckedMember& m) { return own && m.certificate.id() == *own; });
+  if (at == roster.members.end()) {
+    for (const CheckedMember& member : roster.members) TRY(check_keys(sid, member));
+    return {};
+  }
+  TRY_ASSIGN(const GraphPlan plan, graph_of(descriptor, n));
+  const Graph graph(roster.graph_seed, n, plan.degree);
+  const auto place = static_cast<std::uint32_t>(at - roster.members.begin());
+  for (const std::uint32_t each : graph.neighbours(place))
+    TRY(check_keys(sid, roster.members[each]));
+  return {};
+}
+
+}  // namespace
+
+Result<CheckedMember> check_member(const Digest& sid, const RosterMember& member,
+                                   const RosterRules& rules) {
+  TRY_ASSIGN(CheckedMember checked, check_signed(sid, member, rules));
+  TRY(check_keys(sid, checked));
+  return checked;
+}
+
+bool is_newcomer(const Certificate& certificate, const RosterRules& rules) {
+  return certificate.enrolled_s > rules.now_s - rules.newcomer_s;
+}
+
+// A sum of products with secret factors, the high half of it: two keys that differ fall together
+// with a chance of 2^-32, whoever chose them.
+Distinct::Hash::Hash() {
+  random_bytes(std::span(reinterpret_cast<std::uint8_t*>(factors_.data()), sizeof factors_));
+}
+std::size_t Distinct::Hash::operator()(const Used& used) const {
+  std::array<std::uint32_t, 8> words;
+  std::memcpy(words.data(), used.key.data(), sizeof words);
+  std::uint64_t sum = factors_[words.size()] * (used.use + 1u);
+  for (std::size_t i = 0; i < words.size(); ++i) sum += factors_[i] * words[i];
+  return static_cast<std::size_t>(sum >> 32);
 }
 
 // Keys of a round are apart from those of certificates: else a node could keep another out by
@@ -73,16 +124,16 @@ Result<void> Distinct::take(const CheckedMember& member) {
   const PublicIdentity& keys = certificate.keys;
   const secagg::Advert& advert = member.advert;
   const NodeId own = certificate.id();
-  const std::array<std::pair<Use, Key>, 7> uses = {{{kLasting, keys.signing.bytes},
-                                                    {kLasting, keys.transport.bytes},
-                                                    {kLasting, keys.sealing.bytes},
-                                                    {kOfRound, advert.cipher.bytes},
-                                                    {kOfRound, advert.mask.bytes},
-                                                    {kOfRound, advert.commit},
-                                                    {kOfRound, advert.nonce}}};
+  const std::array<Used, 7> uses = {{{kLasting, keys.signing.bytes},
+                                     {kLasting, keys.transport.bytes},
+                                     {kLasting, keys.sealing.bytes},
+                                     {kOfRound, advert.cipher.bytes},
+                                     {kOfRound, advert.mask.bytes},
+                                     {kOfRound, advert.commit},
+                                     {kOfRound, advert.nonce}}};
   for (std::size_t i = 0; i < uses.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j)
-      if (uses[i].second == uses[j].second)
+      if (uses[i].key == uses[j].key)
         return fail(Code::kRefused, fmt::format("a key of {} stands in the roster twice, both "
                                                 "times with it",
                                                 named(own)));
@@ -91,11 +142,11 @@ Result<void> Distinct::take(const CheckedMember& member) {
                                               "{}",
                                               named(own), named(at->second)));
   }
-  if (const auto [at, fresh] = devices_.emplace(certificate.device, own); !fresh)
+  if (const auto [at, fresh] = devices_.emplace(certificate.device.value, own); !fresh)
     return fail(Code::kRefused,
                 fmt::format("the roster holds device {:016x} twice, as {} and {}",
                             certificate.device.value, named(at->second), named(own)));
-  for (const auto& use : uses) keys_.emplace(use, own);
+  for (const Used& use : uses) keys_.emplace(use, own);
   return {};
 }
 
@@ -119,9 +170,10 @@ Result<CheckedRoster> check_roster(const Descriptor& descriptor, const Digest& o
                                             members.size(), rules.members_min, most));
   const Digest sid = sid_of(descriptor);
   CheckedRoster checked;
+  checked.members.reserve(members.size());
   Distinct distinct;
   for (const RosterMember& each : members) {
-    TRY_ASSIGN(CheckedMember member, check_member(sid, each, rules));
+    TRY_ASSIGN(CheckedMember member, check_signed(sid, each, rules));
     TRY(distinct.take(member));
     if (!checked.members.empty() &&
         !(checked.members.back().certificate.id() < member.certificate.id()))
@@ -131,6 +183,7 @@ Result<CheckedRoster> check_roster(const Descriptor& descriptor, const Digest& o
   TRY(check_newcomers(checked.members, descriptor.newcomers, rules));
   checked.digest = roster_digest(sid, members);
   checked.graph_seed = graph_seed(opening, members);
+  TRY(check_keys_around(descriptor, checked, rules.own));
   return checked;
 }
 

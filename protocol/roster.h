@@ -2,7 +2,8 @@
 // Who is in a masked round: checked by the coordinator before it sends a roster and by every node
 // before it deals a share, by the same function.
 
-#include <map>
+#include <optional>
+#include <unordered_map>
 
 #include "protocol/secagg_messages.h"
 
@@ -14,6 +15,9 @@ struct RosterRules {
   std::uint32_t members_min = 2;
   Fraction newcomers{1, 1};                 // the stricter of this and the descriptor's counts
   std::int64_t newcomer_s = 7 * 24 * 3600;  // enrolled this long ago or less
+  // Of a node: that its neighbours' keys can be agreed with, and that they know their secrets, is
+  // all it needs to know. Without: of all members.
+  std::optional<NodeId> own = {};
 };
 
 struct CheckedMember {
@@ -27,6 +31,9 @@ struct CheckedMember {
 Result<CheckedMember> check_member(const Digest& sid, const RosterMember& member,
                                    const RosterRules& rules);
 
+// Enrolled so lately that a roster takes a part of such members alone.
+bool is_newcomer(const Certificate& certificate, const RosterRules& rules);
+
 // Who can be in one roster: no device and no key is there twice, not even in two uses.
 class Distinct {
  public:
@@ -35,8 +42,22 @@ class Distinct {
  private:
   using Key = std::array<std::uint8_t, 32>;
   enum Use : std::uint8_t { kLasting, kOfRound };  // of certificates, of adverts
-  std::map<NodeId, NodeId> devices_;               // whose certificate names it
-  std::map<std::pair<Use, Key>, NodeId> keys_;
+  struct Used {
+    Use use;
+    Key key;
+    bool operator==(const Used&) const = default;
+  };
+  // Members choose what is hashed, so they must not know by what.
+  class Hash {
+   public:
+    Hash();
+    std::size_t operator()(const Used& used) const;
+
+   private:
+    std::array<std::uint64_t, 9> factors_;
+  };
+  std::unordered_map<std::uint64_t, NodeId> devices_;  // whose certificate names it
+  std::unordered_map<Used, NodeId, Hash> keys_;
 };
 
 struct CheckedRoster {
@@ -47,8 +68,8 @@ struct CheckedRoster {
 
 // Every certificate is a node's, in force and allowed to contribute; every advert is signed;
 // NodeIds rise; no device and no key is there twice; the beacon opens; trust is neither older nor
-// newer than the descriptor says. kUnavailable: fetch the newer trust bundle and check again.
-// kRefused else; texts say who and why.
+// newer than the descriptor says; and keys as RosterRules::own has it. kUnavailable: fetch the
+// newer trust bundle and check again. kRefused else; texts say who and why.
 Result<CheckedRoster> check_roster(const Descriptor& descriptor, const Digest& opening,
                                    std::span<const RosterMember> members, const RosterRules& rules);
 

@@ -69,11 +69,19 @@ TEST(GraphPlan, OfARoundCountsOnTriedSeedsAndOnWhomACoordinatorLeavesOut) {
     const GraphPlan round = plan_round_graph(n, target).value();
     const std::uint32_t quorum = plan_complete(n, target.corrupt)->threshold;
     GraphTarget same = target;
-    same.security_bits = 80 + kTriedSeedBits;
+    same.tried_seed_bits = kTriedSeedBits;
     same.left_out = static_cast<double>(n - quorum) / n;
     EXPECT_EQ(round, plan_graph(n, same).value());
     EXPECT_GT(round.degree, plan_graph(n, target)->degree);
+    // Each by itself: seeds are tried against the planned drop-outs, and more may be lost by
+    // chance.
+    GraphTarget tried = target, lost = target;
+    tried.tried_seed_bits = kTriedSeedBits;
+    lost.left_out = same.left_out;
+    EXPECT_EQ(round.degree, std::max(plan_graph(n, tried)->degree, plan_graph(n, lost)->degree));
   }
+  EXPECT_EQ(plan_round_graph(1000, {.corrupt = .1, .dropped = .1, .honest_min = 4})->degree, 86u);
+  EXPECT_EQ(plan_round_graph(1000, {.corrupt = .1, .dropped = .05, .honest_min = 4})->degree, 78u);
 }
 
 Digest seed_of(std::uint8_t value) {

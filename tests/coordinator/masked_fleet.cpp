@@ -67,6 +67,7 @@ RoundBookHooks MaskedFleet::hooks() {
     return digest_of(bytes);
   };
   hooks.get = [this](const Digest& digest) -> Result<Bytes> {
+    ++documents_read;
     const auto found = documents_.find(digest);
     if (found == documents_.end()) return fail(Code::kCorrupt, "a document is missing");
     return found->second;
@@ -311,6 +312,27 @@ QuantizedSum MaskedFleet::expected(const std::vector<std::size_t>& who) const {
   for (const std::size_t i : who)
     EXPECT_TRUE(add(sum, quantize(nodes[i].update, plan.grid, rounding(i)), plan.grid));
   return sum;
+}
+
+Digest digest_of_sum(const QuantizedSum& sum) {
+  return digest_of("freshet/sum/v1", as_bytes(std::span<const std::uint32_t>(sum.words)));
+}
+
+std::vector<std::size_t> all_but(std::size_t count, std::vector<std::size_t> out) {
+  std::vector<std::size_t> rest;
+  for (std::size_t i = 0; i < count; ++i)
+    if (std::find(out.begin(), out.end(), i) == out.end()) rest.push_back(i);
+  return rest;
+}
+
+void expect_published(const MaskedFleet& fleet, const std::vector<std::size_t>& who) {
+  ASSERT_TRUE(fleet.mean) << fleet.phase() << " " << fleet.ruined;
+  EXPECT_EQ(fleet.state.version, VersionId{1});
+  EXPECT_EQ(fleet.mean->sum, digest_of_sum(fleet.expected(who)));
+  ASSERT_NE(fleet.receipt(), nullptr);
+  ASSERT_TRUE(fleet.receipt()->masked);
+  EXPECT_EQ(fleet.receipt()->masked->survivors.size(), who.size());
+  EXPECT_TRUE(fleet.refused.empty()) << fleet.refused[0].what;
 }
 
 }  // namespace freshet

@@ -59,6 +59,7 @@ class MaskedFleet {
   std::vector<Error> refused;  // what the book refused
   std::optional<MaskedMean> mean;
   std::string ruined;
+  std::size_t documents_read = 0;
   Instant now{1'000};
 
  private:
@@ -88,5 +89,9 @@ class MaskedFleet {
   std::deque<campaign::Event> pending_;
   std::optional<campaign::SendReceipt> receipt_;
 };
+
+Digest digest_of_sum(const QuantizedSum& sum);
+std::vector<std::size_t> all_but(std::size_t count, std::vector<std::size_t> out);
+void expect_published(const MaskedFleet& fleet, const std::vector<std::size_t>& who);
 
 }  // namespace freshet

@@ -7,32 +7,11 @@
 namespace freshet {
 namespace {
 
-Digest digest_of_sum(const QuantizedSum& sum) {
-  return digest_of("freshet/sum/v1", as_bytes(std::span<const std::uint32_t>(sum.words)));
-}
-
-std::vector<std::size_t> all_but(std::size_t count, std::vector<std::size_t> out) {
-  std::vector<std::size_t> rest;
-  for (std::size_t i = 0; i < count; ++i)
-    if (std::find(out.begin(), out.end(), i) == out.end()) rest.push_back(i);
-  return rest;
-}
-
 template <class T>
 std::size_t heard(const MaskedFleet::Node& node) {
   return static_cast<std::size_t>(
       std::count_if(node.heard.begin(), node.heard.end(),
                     [](const CoordinatorMessage& m) { return std::holds_alternative<T>(m); }));
-}
-
-void expect_published(const MaskedFleet& fleet, const std::vector<std::size_t>& who) {
-  ASSERT_TRUE(fleet.mean) << fleet.phase() << " " << fleet.ruined;
-  EXPECT_EQ(fleet.state.version, VersionId{1});
-  EXPECT_EQ(fleet.mean->sum, digest_of_sum(fleet.expected(who)));
-  ASSERT_NE(fleet.receipt(), nullptr);
-  ASSERT_TRUE(fleet.receipt()->masked);
-  EXPECT_EQ(fleet.receipt()->masked->survivors.size(), who.size());
-  EXPECT_TRUE(fleet.refused.empty()) << fleet.refused[0].what;
 }
 
 TEST(RoundBook, OpensTheVerySumOfItsSurvivors) {

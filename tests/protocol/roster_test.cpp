@@ -1,5 +1,7 @@
 #include "protocol/roster.h"
 
+#include <algorithm>
+
 #include "crypto/digest.h"
 #include "crypto/secagg/possession.h"
 #include "tests/crypto/certificates/authority_keys.h"
@@ -230,6 +232,36 @@ TEST(Roster, BoundsTheShareOfNewcomers) {
   expect_error(with({4, 6}), Code::kRefused, "5 of 6 members enrolled less than 7 days ago, 4 may");
   EXPECT_TRUE(world.check(
       {.trust = world.trust, .now_s = kNow, .newcomers = {4, 6}, .newcomer_s = kDay / 2}));
+}
+
+// On a sparse graph. A node deals to its neighbours alone, and complains about them alone.
+TEST(Roster, ANodeChecksThatItsNeighboursKnowTheirSecrets) {
+  World world(300);
+  Descriptor& d = world.descriptor;
+  d.corrupt = d.dropped = {1, 20}, d.honest_min = 1, d.cohort_max = 300;
+  for (std::size_t i = 0; i < world.nodes.size(); ++i)
+    world.sign_again(world.members[i], world.nodes[i]);
+  const GraphPlan plan = graph_of(d, 300).value();
+  ASSERT_FALSE(plan.complete);
+  const Graph graph(world.check()->graph_seed, 300, plan.degree);
+  const std::vector<std::uint32_t> near = graph.neighbours(0);
+  std::uint32_t far = 1;
+  while (std::ranges::binary_search(near, far)) ++far;
+  const auto check_with_bad = [&](std::uint32_t place, std::optional<NodeId> own) {
+    RosterMember& member = world.members[place];
+    const RosterMember good = member;
+    member.advert.possession[40] ^= 1;
+    member.signature =
+        sign(world.nodes[place], kAdvertDomain, signed_advert(sid_of(d), member.advert));
+    auto checked = world.check({.trust = world.trust, .now_s = kNow, .own = own});
+    member = good;
+    return checked;
+  };
+  const NodeId own = world.nodes[0].open.id();
+  EXPECT_TRUE(check_with_bad(far, own));
+  expect_error(check_with_bad(near[1], own), Code::kRefused, "does not show to know");
+  expect_error(check_with_bad(far, std::nullopt), Code::kRefused, "does not show to know");
+  expect_error(check_with_bad(far, NodeId{1}), Code::kRefused, "does not show to know");
 }
 
 TEST(Roster, TheOwnPlaceIsThatOfTheOwnKeys) {
