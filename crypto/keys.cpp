@@ -62,15 +62,20 @@ class Remembered {
 };
 std::atomic<Remembered*> remembered{nullptr};
 
-// What one (key, message, signature) is remembered by.
+// What one (key, message, signature) is remembered by: a keyed hash of all three.
 std::uint64_t name_of_signature(const SigningPublic& key, const Bytes& message,
                                 const Signature& signature) {
-  std::array<std::uint8_t, 16> name;
-  crypto_generichash_state state;
-  crypto_generichash_init(&state, nullptr, 0, name.size());
+  static const auto kHashKey = [] {
+    std::array<std::uint8_t, crypto_shorthash_KEYBYTES> random;
+    randombytes_buf(random.data(), random.size());
+    return random;
+  }();
+  Bytes all;
+  all.reserve(key.bytes.size() + signature.size() + message.size());
   for (ByteView part : {ByteView(key.bytes), ByteView(signature), ByteView(message)})
-    crypto_generichash_update(&state, part.data(), part.size());
-  crypto_generichash_final(&state, name.data(), name.size());
+    all.insert(all.end(), part.begin(), part.end());
+  std::array<std::uint8_t, crypto_shorthash_BYTES> name;
+  crypto_shorthash(name.data(), all.data(), all.size(), kHashKey.data());
   std::uint64_t number;
   std::memcpy(&number, name.data(), sizeof number);
   return number;

@@ -41,6 +41,10 @@ void NodeProcess::wake(Instant when, std::function<void()> happens) {
   later_([=](const Stage& stage) { stage.timeline.at(when, event); });
 }
 
+std::int64_t NodeProcess::spread(std::int64_t most_ms) {
+  return traits_.in_step ? 0 : between(rng_, 0, most_ms);
+}
+
 void NodeProcess::violated(std::string what) {
   later_([what = std::move(what)](const Stage& stage) { stage.invariants.violated(what); });
 }
@@ -48,7 +52,7 @@ void NodeProcess::violated(std::string what) {
 // ---- up and down
 
 void NodeProcess::start() {
-  wake(now() + between(rng_, 0, 3'000), [this] {
+  wake(now() + spread(3'000), [this] {
     if (!up_) come_up();
   });
   for (const Outage& outage : traits_.restarts)
@@ -180,7 +184,7 @@ void NodeProcess::act(const session::FetchBlob& effect) {
 
 void NodeProcess::act(const session::StartTraining& effect) {
   const std::uint64_t id = ++training_;
-  wake(now() + (traits_.training_ms + between(rng_, 0, 500)), [this, id, base = effect.base] {
+  wake(now() + (traits_.training_ms + spread(500)), [this, id, base = effect.base] {
     if (up_ && id == training_) finish_training(base);
   });
 }

@@ -64,6 +64,7 @@ class NodeProcess {
   Instant now() const { return timeline_.now(); }
   void note(std::uint64_t what, std::uint64_t detail = 0);
   void wake(Instant when, std::function<void()> happens);
+  std::int64_t spread(std::int64_t most_ms);  // until something of its own happens
   void violated(std::string what);
   void finish_training(const session::Base& base);
   Bytes seal(const QuantizedUpdate& update, RoundId round) const;

@@ -119,7 +119,10 @@ void calm_down(World& world, Calm calm) {
   const auto nodes = static_cast<std::uint32_t>(world.nodes.size());
   campaign::Rules& rules = world.rules;
   CampaignPlan& plan = world.plan;
-  for (NodeTraits& node : world.nodes) node = NodeTraits{};
+  for (NodeTraits& node : world.nodes) {
+    node = NodeTraits{};
+    node.in_step = true;
+  }
   world.network = NetworkTraits{};
   world.crashes.clear();
   world.snapshot_every = 0;

@@ -47,6 +47,7 @@ struct NodeTraits {
   Instant vanishes{INT64_MAX};   // down from then on
   Stop stop = Stop::kNowhere;
   std::int64_t stop_ms = 0;  // until it comes back
+  bool in_step = false;      // starts, and ends its training, in the moment in which others do
 };
 
 struct Partition {
