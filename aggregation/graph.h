@@ -24,9 +24,6 @@ struct GraphTarget {
   double corrupt = 1.0 / 3;   // gamma: share of members that may collude
   double dropped = 1.0 / 3;   // delta: share of members that may vanish
   int security_bits = 80;     // secrecy fails with at most 2^-security_bits
-  // 2^tried_seed_bits seeds can be tried until one serves those who collude: so much more security
-  // against where the corrupt stand, and against drop-outs as planned.
-  int tried_seed_bits = 0;
   int correctness_bits = 20;  // the sum is lost with at most 2^-correctness_bits
   // Without a quorum of signatures over one survivor list the graph itself must keep a coordinator
   // from two lists, which needs far more neighbours. Our rounds have that quorum.
@@ -39,6 +36,9 @@ struct GraphTarget {
   // be lost by chance; who tries seeds has no use for that, since who chooses drop-outs knows the
   // graph and honest_min is what holds against him.
   double left_out = 0;
+  // 2^tried_seed_bits seeds can be tried until one serves those who collude: so much more security
+  // against where the corrupt stand, and against drop-outs as planned.
+  int tried_seed_bits = 0;
 };
 
 // A coordinator and the last who advertises can try seeds until the members wait no longer.

@@ -51,14 +51,19 @@ Result<std::vector<std::uint32_t>> unpack(ByteView packed, std::size_t words, in
   return unpacked;
 }
 
-Result<void> add_packed_words(std::span<std::uint32_t> sum, ByteView packed, int bits) {
+Result<void> check_packed(ByteView packed, std::size_t words, int bits) {
   CHECK(bits >= 1 && bits <= 32, "bits {}", bits);
-  const std::size_t words = sum.size();
   if (packed.size() != packed_bytes(words, bits))
     return fail(Code::kBadInput, wrong_size(packed, words, bits));
   const std::size_t used_bits = words % 8 * static_cast<std::size_t>(bits) % 8;  // of the last byte
   if (used_bits != 0 && packed.back() >> used_bits != 0)
     return fail(Code::kBadInput, "a padding bit behind the last word is set");
+  return {};
+}
+
+Result<void> add_packed_words(std::span<std::uint32_t> sum, ByteView packed, int bits) {
+  const std::size_t words = sum.size();
+  TRY(check_packed(packed, words, bits));
   const auto width = static_cast<std::size_t>(bits);
   const auto mask = static_cast<std::uint32_t>((std::uint64_t{1} << bits) - 1);
   // A word lies in the eight bytes from its first on; near the end those are not all there.

@@ -21,6 +21,9 @@ Bytes pack(std::span<const std::uint32_t> words, int bits);
 // <= bits <= 32.
 Result<std::vector<std::uint32_t>> unpack(ByteView packed, std::size_t words, int bits);
 
+// Whether unpack() would take it.
+Result<void> check_packed(ByteView packed, std::size_t words, int bits);
+
 // sum[i] = (sum[i] + word i) mod 2^bits, with no copy of the words. As unpack() otherwise; on an
 // error the sum is as before.
 Result<void> add_packed_words(std::span<std::uint32_t> sum, ByteView packed, int bits);

@@ -216,9 +216,9 @@ Result<void> CampaignRun::on(const campaign::SendPhase& effect, Instant now) {
   const round::Round* open = campaign::open_round(state_);
   if (!book_ || open == nullptr || open->plan.id != effect.round) return {};
   if (in<round::Advertising>(*open)) return invite(effect.node, *open, now);
-  TRY_ASSIGN(const std::vector<CoordinatorMessage> messages,
+  TRY_ASSIGN(const RoundBook::Owed messages,
              book_->owed(*open, effect.node, shared_.member->trust().bundle()));
-  for (const CoordinatorMessage& message : messages) shared_.peers.send(effect.node, message, now);
+  for (const auto& message : messages) shared_.peers.send(effect.node, *message, now);
   return {};
 }
 

@@ -18,6 +18,11 @@ bool in(const round::Round& round) {
   return std::holds_alternative<T>(round.phase);
 }
 
+template <class Message>
+std::shared_ptr<const CoordinatorMessage> share(Message message) {
+  return std::make_shared<const CoordinatorMessage>(std::move(message));
+}
+
 }  // namespace
 
 RoundBook::RoundBook(RoundDocument document, RoundBookHooks hooks)
@@ -131,7 +136,7 @@ Bytes RoundBook::outcome(const round::Round& round) const {
 
 // As many as it takes: more would be read and checked for nothing. The same for every member.
 Result<void> RoundBook::gather_quorum(const round::Round& round) {
-  if (!quorum_.empty()) return {};
+  if (quorum_) return {};
   std::vector<IndexedSignature> list;
   const std::size_t enough = round::quorum(round);
   std::uint32_t place = 0;
@@ -144,54 +149,57 @@ Result<void> RoundBook::gather_quorum(const round::Round& round) {
     }
     ++place;
   }
-  quorum_ = std::move(list);
+  quorum_ = share(Quorum{sid_, std::move(list)});
   return {};
 }
 
-Result<std::vector<CoordinatorMessage>> RoundBook::roster_pages(ByteView trust_bundle) const {
-  std::vector<CoordinatorMessage> pages;
+const RoundBook::Owed& RoundBook::roster_pages(ByteView trust_bundle) {
+  const Digest trust = digest_of(trust_bundle);
+  if (!pages_.empty() && trust_of_pages_ == trust) return pages_;
+  pages_.clear();
+  trust_of_pages_ = trust;
   const auto total = static_cast<std::uint32_t>(members_.size());
   for (std::uint32_t first = 0; first < total; first += limits::kRosterPageMembers) {
     const auto end = std::min<std::size_t>(first + limits::kRosterPageMembers, total);
-    pages.push_back(RosterPage{
+    pages_.push_back(share(RosterPage{
         sid_,
         document_.opening,
-        digest_of(trust_bundle),
+        trust,
         trust_bundle.size(),
         first,
         total,
-        {members_.begin() + first, members_.begin() + static_cast<std::ptrdiff_t>(end)}});
+        {members_.begin() + first, members_.begin() + static_cast<std::ptrdiff_t>(end)}}));
   }
-  return pages;
+  return pages_;
 }
 
-Result<std::vector<CoordinatorMessage>> RoundBook::owed(const round::Round& round, NodeId node,
-                                                        ByteView trust_bundle) {
-  using Messages = std::vector<CoordinatorMessage>;
+Result<RoundBook::Owed> RoundBook::owed(const round::Round& round, NodeId node,
+                                        ByteView trust_bundle) {
   const round::Member* member = round::find(round, node);
-  if (member == nullptr || !roster_) return Messages{};
+  if (member == nullptr || !roster_) return Owed{};
   const auto said = [&](round::Document kind) { return member->document(kind).has_value(); };
   if (in<round::Sharing>(round) && said(round::Document::kAdvert))
     return roster_pages(trust_bundle);
   if (in<round::Collecting>(round) && said(round::Document::kShares) && !member->upload) {
     TRY(gather_boxes(round));
-    return Messages{Forward{sid_, round::sharers(round), boxes_[*round::place_of(round, node)]}};
+    return Owed{
+        share(Forward{sid_, round::sharers(round), boxes_[*round::place_of(round, node)]})};
   }
   if (in<round::Agreeing>(round) && member->upload)
-    return Messages{Survivors{sid_, round::survivor_places(round)}};
+    return Owed{share(Survivors{sid_, round::survivor_places(round)})};
   if (in<round::Unmasking>(round) && member->upload && !said(round::Document::kReveal)) {
     TRY(gather_quorum(round));
-    Messages messages;
+    Owed messages;
     if (!said(round::Document::kAgreement))  // it signs what the others signed, then sees that
-      messages.push_back(Survivors{sid_, round::survivor_places(round)});
-    messages.push_back(Quorum{sid_, quorum_});
+      messages.push_back(share(Survivors{sid_, round::survivor_places(round)}));
+    messages.push_back(quorum_);
     return messages;
   }
   if (const auto* aborting = std::get_if<round::Aborting>(&round.phase);
       aborting != nullptr && said(round::Document::kAdvert) && !said(round::Document::kAbort) &&
       !said(round::Document::kAgreement))
-    return Messages{AskAbort{sid_, aborting->why}};
-  return Messages{};
+    return Owed{share(AskAbort{sid_, aborting->why})};
+  return Owed{};
 }
 
 Result<AbortCertificate> abort_certificate(const round::Round& given_up,

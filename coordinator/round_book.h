@@ -47,9 +47,10 @@ class RoundBook {
   Result<void> check_frame(const round::Round& round, NodeId node, ByteView frame,
                            std::size_t entries) const;
 
-  // What the phase owes this member but for an invitation; empty where nothing.
-  Result<std::vector<CoordinatorMessage>> owed(const round::Round& round, NodeId node,
-                                               ByteView trust_bundle);
+  // What the phase owes this member but for an invitation; empty where nothing. What is the same
+  // for all members is made once.
+  using Owed = std::vector<std::shared_ptr<const CoordinatorMessage>>;
+  Result<Owed> owed(const round::Round& round, NodeId node, ByteView trust_bundle);
 
   const Digest& sid() const { return sid_; }
   const Descriptor& descriptor() const { return document_.descriptor; }
@@ -72,7 +73,7 @@ class RoundBook {
   Heard said(const round::Round& round, NodeId node, round::Document kind, ByteView document,
              Instant now);
   Result<void> gather_quorum(const round::Round& round);
-  Result<std::vector<CoordinatorMessage>> roster_pages(ByteView trust_bundle) const;
+  const Owed& roster_pages(ByteView trust_bundle);
   Bytes outcome(const round::Round& round) const;
 
   RoundDocument document_;
@@ -86,7 +87,9 @@ class RoundBook {
   GraphPlan graph_plan_;
   std::optional<Graph> graph_;
   std::vector<std::vector<SignedBox>> boxes_;  // by receiver, while they are being forwarded
-  std::vector<IndexedSignature> quorum_;       // under the survivors, once they are agreed
+  std::shared_ptr<const CoordinatorMessage> quorum_;  // the signatures, once they are agreed
+  Owed pages_;                                        // of the roster
+  Digest trust_of_pages_{};
   std::optional<secagg::Recovery> recovery_;
 };
 

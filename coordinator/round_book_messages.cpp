@@ -187,8 +187,7 @@ Result<void> RoundBook::check_frame(const round::Round& round, NodeId node, Byte
   const Bytes covered =
       signed_masked(sid_, index_list_digest(round::sharers(round)), digest_of(packed));
   if (!verify(key(from), kMaskedDomain, covered, signature)) return not_signed("a masked vector");
-  TRY(unpack(packed, masked_word_count(d, entries), static_cast<int>(d.word_bits)));
-  return {};
+  return check_packed(packed, masked_word_count(d, entries), static_cast<int>(d.word_bits));
 }
 
 }  // namespace freshet

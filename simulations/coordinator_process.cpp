@@ -183,7 +183,7 @@ void CoordinatorProcess::act(const campaign::Effect& effect) {
                                           receipt->version, receipt->survivors, {}};
     for (NodeId node : receipt->to) network.send_to_node(index_of(stage_.world, node), message);
   } else if (const auto* phase = std::get_if<campaign::SendPhase>(&effect)) {
-    for (CoordinatorMessage& message : desk_->owed(state_, phase->node, stage_.timeline.now()))
+    for (auto& message : desk_->owed(state_, phase->node, stage_.timeline.now()))
       network.send_to_node(index_of(stage_.world, phase->node), std::move(message));
   } else if (const auto* finished = std::get_if<campaign::SendFinished>(&effect)) {
     network.send_to_node(index_of(stage_.world, finished->node),

@@ -39,9 +39,13 @@ void Network::deliver(std::size_t node, Arrival arrive) {
 }
 
 void Network::send_to_node(std::size_t node, CoordinatorMessage message) {
-  if (wire_ != nullptr) message = wire_->pass(message);
-  auto shared = std::make_shared<const CoordinatorMessage>(std::move(message));
-  deliver(node, NodeEvent{node, [this, node, shared] { return to_node_(node, *shared); }});
+  send_to_node(node, std::make_shared<const CoordinatorMessage>(std::move(message)));
+}
+
+void Network::send_to_node(std::size_t node, std::shared_ptr<const CoordinatorMessage> message) {
+  if (wire_ != nullptr)
+    message = std::make_shared<const CoordinatorMessage>(wire_->pass(*message));
+  deliver(node, NodeEvent{node, [this, node, message] { return to_node_(node, *message); }});
 }
 
 void Network::send_to_coordinator(std::size_t node, std::shared_ptr<const NodeMessage> message) {

@@ -24,6 +24,7 @@ class Network {
   void connect(ToNode to_node, ToCoordinator to_coordinator);
 
   void send_to_node(std::size_t node, CoordinatorMessage message);
+  void send_to_node(std::size_t node, std::shared_ptr<const CoordinatorMessage> message);
   void send_to_coordinator(std::size_t node, std::shared_ptr<const NodeMessage> message);
   void send_garbage(std::size_t node);  // bytes that are no message: nothing may come of them
 

@@ -91,14 +91,13 @@ MaskedInvite MaskedDesk::invitation(const campaign::Campaign& state, const round
   return invite;
 }
 
-std::vector<CoordinatorMessage> MaskedDesk::owed(const campaign::Campaign& state, NodeId node,
-                                                 Instant now) {
+RoundBook::Owed MaskedDesk::owed(const campaign::Campaign& state, NodeId node, Instant now) {
   const round::Round* round = campaign::open_round(state);
   if (!book_ || round == nullptr) return {};
   if (std::holds_alternative<round::Advertising>(round->phase)) {
     const round::Member* member = round::find(*round, node);
     if (member == nullptr || member->document(round::Document::kAdvert)) return {};
-    return {invitation(state, *round, node, now)};
+    return {std::make_shared<const CoordinatorMessage>(invitation(state, *round, node, now))};
   }
   auto messages = book_->owed(*round, node, world_.members->bundle());
   CHECK(messages, "{}", messages.error().what);

@@ -43,7 +43,7 @@ class MaskedDesk {
   // Of a whole upload.
   Result<void> check_frame(const From& from, ByteView frame) const;
 
-  std::vector<CoordinatorMessage> owed(const campaign::Campaign& state, NodeId node, Instant now);
+  RoundBook::Owed owed(const campaign::Campaign& state, NodeId node, Instant now);
 
   // Over the survivors of a finished round. kUnavailable: settle() has said why not.
   Result<QuantizedSum> sum(const round::Round& round, const std::map<Digest, Bytes>& uploads) const;

@@ -164,7 +164,7 @@ void MaskedFleet::act(const campaign::Effect& effect) {
     if (open == nullptr) return;
     if (!std::holds_alternative<round::Advertising>(open->phase)) {
       auto owed = book->owed(*open, phase->node, Bytes{1, 2}).value();
-      for (CoordinatorMessage& message : owed) send(phase->node, std::move(message));
+      for (const auto& message : owed) send(phase->node, *message);
       return;
     }
     MaskedInvite invite{kCampaign, canonical_bytes(book->descriptor()), {}, 1'000, {}};

@@ -85,7 +85,7 @@ TEST(Descriptor, EveryFieldHasAPartInTheSid) {
 
 TEST(Descriptor, RefusesWhatNoPlanHas) {
   const std::pair<std::function<void(Descriptor&)>, std::string_view> rows[] = {
-      {[](auto& d) { d.version = 3; }, "a descriptor of version 3, this program speaks 2"},
+      {[](auto& d) { d.version = 4; }, "a descriptor of version 4, this program speaks 3"},
       {[](auto& d) { d.clip = 0; }, "clip is 0: it must be a finite number above 0"},
       {[](auto& d) { d.grid.bits = 30; }, "bits is 30: it must be in [2, 24]"},
       {[](auto& d) { d.word_bits = 33; }, "word_bits is 33: it must be in [2, 32]"},

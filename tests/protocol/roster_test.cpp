@@ -141,7 +141,7 @@ TEST(Roster, NamesWhoseKeysCannotBeAgreedWith) {
   EXPECT_NE(says([](auto& a) { a.cipher.bytes.fill(0); }).find("secret"), std::string::npos);
   EXPECT_NE(says([](auto& a) { a.cipher.bytes.fill(0xff); }).find("secret"), std::string::npos);
   const auto own = [](secagg::Advert& a) { a.commit = a.mask.bytes; };
-  EXPECT_NE(says(own).find("two places"), std::string::npos);
+  EXPECT_NE(says(own).find("both times with it"), std::string::npos);
 }
 
 // To advertise what stands in another's certificate keeps nobody out.
