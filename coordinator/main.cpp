@@ -272,7 +272,6 @@ Result<int> dispatch(const Command& app, const Options& options) {
   if (verb == "run") return run(options);
   if (verb.starts_with("fleet ")) return show_fleet(options, verb == "fleet cohort");
   if (verb == "campaign plan") return plan(options);
-  if (verb.starts_with("fleet ")) return show_fleet(options, verb == "fleet cohort");
   if (verb == "campaign submit") return submit(options);
   if (verb == "campaign diff") return show_differences(options);
   if (verb == "campaign rollback")

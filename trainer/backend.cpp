@@ -37,23 +37,6 @@ Result<Question> question_of(const OpenFile& file) {
   return read_question(mapped.view());
 }
 
-// As the request says; what became of personal data goes to the reply.
-Result<Corpus> corpus_of(const Tokenizer& tokenizer, const std::vector<Document>& documents,
-                         const OpenText& request, TextOpened& reply,
-                         const OnProgress& on_progress) {
-  const PassageFilter filter = [&](Document& passage) {
-    if (request.personal == PersonalAction::kMask) mask_personal(passage, reply.personal);
-    if (request.personal != PersonalAction::kDrop || !has_personal(passage)) return true;
-    ++reply.dropped;
-    return false;
-  };
-  if (request.salt.empty())
-    return make_corpus(tokenizer, documents, request.heldout_share, request.window, on_progress);
-  return make_corpus(tokenizer,
-                     split_stably(documents, request.heldout_share, request.salt, filter),
-                     request.window, on_progress);
-}
-
 }  // namespace
 
 Result<const LoadedModel*> ModelBackend::model(Slot slot) const {

@@ -18,9 +18,10 @@ namespace {
 using Seconds = std::chrono::duration<double>;
 
 constexpr std::uint64_t kResidentKibMax = 8 * 1024;
-constexpr double kCoreMax = 1e-4;    // 0.01 %
-constexpr double kCoreNoise = 2e-4;  // of a busy machine: caches that others emptied
-constexpr int kPatienceMs = 30'000;
+// It settles at 0.01 % within a minute. Here the pages that it gave back after the round come again,
+// on a busy machine; ten turns a second were 0.11 %.
+constexpr double kCoreMax = 6e-4;
+constexpr int kComesWithinMs = 30'000;
 
 std::uint64_t resident_kib(pid_t pid) {
   const auto text = read_file("/proc/" + std::to_string(pid) + "/status", 1 << 16);
@@ -48,7 +49,7 @@ bool has_child(pid_t pid) {
 
 template <class Condition>
 bool comes(Condition condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(kComesWithinMs);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -119,7 +120,7 @@ TEST_F(IdleNode, TakesEightMegabytesAndHardlyATurnOfTheProcessor) {
   const double took = processor_seconds(first->pid()) - before;
   const double share = took / Seconds(std::chrono::steady_clock::now() - begin).count();
   std::printf("a node that waits: %.4f %% of a core\n", 100 * share);
-  EXPECT_LE(share, kCoreMax + kCoreNoise);
+  EXPECT_LE(share, kCoreMax);
 }
 
 }  // namespace
