@@ -27,11 +27,16 @@ CampaignFile demo_campaign(const Settings& settings, const CampaignChoices& choi
   adapt.public_text = choices.public_text.string();
   adapt.rank = settings.lora_rank;
   adapt.alpha = settings.lora_alpha;
-  adapt.steps = settings.distill_steps;
-  adapt.batch = settings.distill_batch;
+  adapt.ways = {Way::kGenerate, Way::kDistill, Way::kProxy};
+  adapt.steps = settings.teach_steps;
+  adapt.batch = settings.teach_batch;
+  adapt.written_sequences = settings.written_sequences;
+  adapt.public_sequences = 2 * settings.written_sequences;
+  adapt.own_sequences = settings.written_sequences / 4;
+  adapt.proxy_weight = settings.proxy_weight;
   adapt.window = settings.window;
-  adapt.lr = settings.distill_lr;
-  adapt.weight = adapt.weight_end = settings.distill_weight;
+  adapt.lr = settings.teach_lr;
+  adapt.weight = adapt.weight_end = settings.teacher_weight;
   adapt.seed = choices.seed;
   return file;
 }

@@ -63,6 +63,26 @@ std::string wrapped(const std::string& text, std::size_t width) {
   return lines + text.substr(at);
 }
 
+std::vector<std::string> cloud_row(const std::string& name, const std::string& domain,
+                                   const CloudFigures& llm) {
+  return {name,
+          domain,
+          figure_text(llm.before),
+          figure_text(llm.public_only),
+          figure_text(llm.after),
+          change(llm.before, llm.after),
+          figure_text(llm.oracle)};
+}
+
+std::string cloud_table(const DemoReport& report) {
+  std::vector<std::vector<std::string>> rows = {
+      {"node", "private text", "before", "public alone", "adapted", "change", "oracle"}};
+  for (std::size_t i = 0; i < report.llm_by_node.size() && i < report.nodes.size(); ++i)
+    rows.push_back(cloud_row(report.nodes[i].name, report.nodes[i].domain, report.llm_by_node[i]));
+  rows.push_back(cloud_row("mean", "", report.llm));
+  return table(rows);
+}
+
 }  // namespace
 
 Figure mean_of(const std::vector<Figure>& figures) {
@@ -112,6 +132,13 @@ Json to_json(const DemoReport& report) {
                      {"heldout_bpb_local_only", or_null(node.local_only)},
                      {"bytes_up", node.bytes_up},
                      {"bytes_down", node.bytes_down}});
+  for (std::size_t i = 0; i < report.llm_by_node.size() && i < nodes.size(); ++i) {
+    const CloudFigures& llm = report.llm_by_node[i];
+    nodes[i]["llm"] = {{"bpb_before", or_null(llm.before)},
+                       {"bpb_public_only", or_null(llm.public_only)},
+                       {"bpb_after", or_null(llm.after)},
+                       {"bpb_oracle", or_null(llm.oracle)}};
+  }
   Json wire = {{"frames", report.wire.frames}, {"bytes", report.wire.bytes}};
   const auto& finding = report.wire.finding;
   wire["longest_private_match_bytes"] = finding ? Json(finding->bytes) : Json(nullptr);
@@ -125,7 +152,8 @@ Json to_json(const DemoReport& report) {
       {"llm",
        {{"bpb_before", or_null(report.llm.before)},
         {"bpb_public_only", or_null(report.llm.public_only)},
-        {"bpb_after", or_null(report.llm.after)}}},
+        {"bpb_after", or_null(report.llm.after)},
+        {"bpb_oracle", or_null(report.llm.oracle)}}},
       {"rounds", report.rounds},
       {"seconds", std::round(report.seconds * 10) / 10},
       {"mode", report.mode},
@@ -134,6 +162,7 @@ Json to_json(const DemoReport& report) {
       {"rule", report.rule},
       {"slm_adapter", report.slm_adapter},
       {"llm_adapter", report.llm_adapter},
+      {"llm_proxy", report.llm_proxy},
       {"report", report.report},
       {"memory_bytes_peak", report.memory_bytes_peak},
       {"wire", wire}};
@@ -151,12 +180,7 @@ std::string to_terminal(const DemoReport& report) {
                   figure_text(mean_after(report)), change(mean_before(report), mean_after(report)),
                   "", ""});
   std::string text = "Small model, held-out private text, bits per byte\n" + table(rows);
-  text += "\nCloud model, the same held-out text, bits per byte\n" +
-          table({{"before", figure_text(report.llm.before), ""},
-                 {"public text alone", figure_text(report.llm.public_only),
-                  change(report.llm.before, report.llm.public_only)},
-                 {"after distillation", figure_text(report.llm.after),
-                  change(report.llm.before, report.llm.after)}});
+  text += "\nCloud model, the same held-out text, bits per byte\n" + cloud_table(report);
   const auto& finding = report.wire.finding;
   text += fmt::format(
       "\nWire: {} messages, {} sent by the nodes; longest private run found in them: {}\n",
@@ -168,7 +192,7 @@ std::string to_terminal(const DemoReport& report) {
                       duration_text(report.seconds), bytes_text(report.memory_bytes_peak));
   text += "\n" + wrapped(who_saw_what(report), 100) + "\n";
   text += "\nreport       " + report.report + "\nSLM adapter  " + report.slm_adapter +
-          "\nLLM adapter  " + report.llm_adapter + "\n";
+          "\nLLM adapter  " + report.llm_adapter + "\nLLM proxy    " + report.llm_proxy + "\n";
   return text;
 }
 

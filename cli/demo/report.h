@@ -23,8 +23,8 @@ struct NodeFigures {
   std::vector<Figure> by_version;  // from version 0
 };
 
-struct CloudFigures {  // means over the private folders, by the auditor
-  Figure before, public_only, after;
+struct CloudFigures {  // by the auditor
+  Figure before, public_only, after, oracle;
 };
 
 struct WireFigures {
@@ -35,14 +35,15 @@ struct WireFigures {
 
 struct DemoReport {
   std::vector<NodeFigures> nodes;
-  CloudFigures llm;
+  CloudFigures llm;                       // means over the private folders
+  std::vector<CloudFigures> llm_by_node;  // by place in `nodes`
   WireFigures wire;
   std::uint64_t rounds = 0;
   double seconds = 0;
   std::string mode, method, rule;
   std::uint32_t quorum = 0;  // masked: nodes without whom no sum can be opened
   bool noise = false;
-  std::string slm_adapter, llm_adapter, report;  // paths
+  std::string slm_adapter, llm_adapter, llm_proxy, report;  // paths
   std::uint64_t memory_bytes_peak = 0;
   std::string command;  // that gives this again
 };

@@ -7,10 +7,10 @@ namespace freshet::demo {
 
 inline constexpr std::string_view kReportStyle = R"(
 :root { color-scheme: light dark; --page: #fcfcfa; --ink: #1d232b; --soft: #5d6875; --rule: #dfe3e6;
-  --card: #f2f4f3; --before: #b3bcc4; --alone: #e0a33e; --after: #137c8b; }
+  --card: #f2f4f3; --before: #b3bcc4; --alone: #e0a33e; --after: #137c8b; --oracle: #6c5b9e; }
 @media (prefers-color-scheme: dark) {
   :root { --page: #14181d; --ink: #e4e8ec; --soft: #97a3af; --rule: #2d343c;
-    --card: #1c2229; --before: #5b6670; --alone: #c98d2b; --after: #38b0c0; } }
+    --card: #1c2229; --before: #5b6670; --alone: #c98d2b; --after: #38b0c0; --oracle: #9c8bd0; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 17px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
@@ -37,6 +37,7 @@ svg polyline.quiet { stroke: var(--before); stroke-width: 1.25; }
 svg rect.before { fill: var(--before); }
 svg rect.alone { fill: var(--alone); }
 svg rect.after { fill: var(--after); }
+svg rect.oracle { fill: var(--oracle); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.88rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 0.38rem 0.45rem; border-bottom: 1px solid var(--rule); white-space: nowrap; }

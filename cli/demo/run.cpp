@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -21,8 +22,8 @@
 namespace freshet::demo {
 namespace {
 
-constexpr int kStartMs = 20'000, kNodeEndMs = 180'000, kRestarts = 3, kWatchTries = 100,
-              kRetryMs = 200;
+constexpr int kStartMs = 20'000, kNodeEndMs = 180'000, kOracleMs = 600'000, kRestarts = 3,
+              kWatchTries = 100, kRetryMs = 200;
 constexpr std::string_view kAnyPort = "tcp://127.0.0.1:0";
 
 // Where people look for it: a copy of `folder` right below `to`.
@@ -70,6 +71,10 @@ class Demo {
   void look_at_nodes();
   void show_rows(bool all);
   void show_status();
+  OraclePlan oracle() const {
+    return {llm_, options_.data.value_or(folder_ / "private"), folder_ / "oracle",
+            options_.settings};
+  }
   double seconds() const { return static_cast<double>(clock_.now() - began_) / 1000; }
   std::optional<double> seconds_left() const;
   std::string node_process(const Node& node) const { return "node-" + node.text.name; }
@@ -90,6 +95,7 @@ class Demo {
   std::uint64_t shown_ = 0;  // versions that have a row
   std::string noted_phase_;
   int noted_restarts_ = 0;
+  bool oracle_ = false;  // it was started
   DemoReport report_;
 };
 
@@ -224,6 +230,8 @@ Result<void> Demo::watch() {
     look_at_nodes();
     show_rows(false);
     show_status();
+    if (progress_.phase == "adapting" && !std::exchange(oracle_, true))
+      TRY(start_oracle(stage_, oracle()));
     return tap_->health();
   };
   for (int tries = 0; progress_.phase != "finished"; ++tries) {
@@ -282,7 +290,7 @@ void Demo::show_status() {
   if (progress_.phase == "adapting" && noted_phase_ != "adapting") {
     noted_phase_ = "adapting";
     say("the cloud model learns from the federated small model; the nodes train once more alone, "
-        "to compare");
+        "and a cloud model on everything, to compare");
   }
   std::string text = progress_.phase.empty() ? "starting" : progress_.phase;
   if (progress_.phase == "gathering" || progress_.phase == "running" || progress_.phase == "queued")
@@ -325,17 +333,23 @@ Result<void> Demo::make_report() {
     texts.push_back(node.text);
     recordings.frames.push_back(node.frames(folder_));
   }
-  // One process for all of the demo's own text, whose folders are of one size.
-  std::vector<Path> folders{folder_ / "private"};
-  if (options_.data) {
-    folders.clear();
-    for (const NodeText& text : texts) folders.push_back(text.folder);
-  }
-  AuditPlan audit{llm_, campaign / "llm_adapter_public_only", campaign / "llm_adapter", folders,
-                  options_.settings.window};
+  if (!oracle_) TRY(start_oracle(stage_, oracle()));  // adapting was over before anybody looked
+  AuditPlan audit{.llm = llm_,
+                  .public_only_adapter = campaign / "llm_adapter_public_only",
+                  .adapter = campaign / "llm_adapter",
+                  .oracle = folder_ / "oracle",
+                  .proxy_base = slm_,
+                  .proxy_tuned = campaign / "slm_adapter",
+                  .proxy_weight = options_.settings.proxy_weight,
+                  .folders = {},
+                  .window = options_.settings.window};
+  for (const NodeText& text : texts) audit.folders.push_back(text.folder);
+  table_.status("  the auditor trains a cloud model on all private text, to compare");
+  TRY(stage_.wait_until("the oracle", kOracleMs, [&] { return !stage_.is_running("oracle"); }));
   table_.status("");
   say("the auditor measures the cloud model on the held-out private text");
-  TRY_ASSIGN(report_.llm, audit_cloud_model(stage_, audit));
+  TRY_ASSIGN(report_.llm_by_node, audit_cloud_model(stage_, audit));
+  report_.llm = mean_of(report_.llm_by_node);
   report_.memory_bytes_peak = stage_.memory_bytes_peak();
   stage_.stop();
   tap_.reset();  // the recordings are whole
@@ -344,6 +358,7 @@ Result<void> Demo::make_report() {
   report_.rounds = progress_.version;
   TRY_ASSIGN(report_.slm_adapter, copy_out(campaign / "slm_adapter", folder_));
   TRY_ASSIGN(report_.llm_adapter, copy_out(campaign / "llm_adapter", folder_));
+  TRY_ASSIGN(report_.llm_proxy, copy_out(campaign / "llm_proxy.json", folder_));
   report_.report = folder_ / "report.html";
   report_.command = options_.command;
   report_.seconds = seconds();

@@ -17,10 +17,13 @@ struct Settings {
   float local_lr;
   int lora_rank;
   float lora_alpha;
-  int distill_steps, distill_batch;
-  float distill_lr, distill_weight;  // weight: of what the SLM learned, beside the plain loss
-  double after_rounds_s;  // about what is left after the last round: distillation, training alone,
-                          // audits
+  int teach_steps, teach_batch;    // of the cloud model
+  float teach_lr, teacher_weight;  // weight: of the teacher beside the plain loss on public text
+  int written_sequences;           // that the small model writes for it
+  float proxy_weight;              // of the small model's shift, while the cloud model writes
+  int oracle_steps;                // of the cloud model on all private text, to compare
+  double
+      after_rounds_s;  // about what is left after the last round: teaching, training alone, audits
 };
 
 inline constexpr double kHeldoutShare = 0.1;  // of each folder, as nodes do
@@ -35,10 +38,13 @@ inline constexpr Settings kFull{
     .local_lr = 5e-3f,
     .lora_rank = 8,
     .lora_alpha = 16,
-    .distill_steps = 150,
-    .distill_batch = 8,
-    .distill_lr = 2e-3f,
-    .distill_weight = 0.5f,
+    .teach_steps = 120,
+    .teach_batch = 8,
+    .teach_lr = 4e-3f,
+    .teacher_weight = 0.5f,
+    .written_sequences = 160,
+    .proxy_weight = 0.5f,
+    .oracle_steps = 150,
     .after_rounds_s = 60,
 };
 
@@ -52,10 +58,13 @@ inline constexpr Settings kQuick{
     .local_lr = 5e-3f,
     .lora_rank = 8,
     .lora_alpha = 16,
-    .distill_steps = 30,
-    .distill_batch = 8,
-    .distill_lr = 2e-3f,
-    .distill_weight = 0.5f,
+    .teach_steps = 20,
+    .teach_batch = 8,
+    .teach_lr = 4e-3f,
+    .teacher_weight = 0.5f,
+    .written_sequences = 64,
+    .proxy_weight = 0.5f,
+    .oracle_steps = 30,
     .after_rounds_s = 20,
 };
 

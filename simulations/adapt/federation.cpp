@@ -141,7 +141,7 @@ Result<MaskedMean> shares_of_ids(const std::vector<FleetNode>& nodes, int vocab,
   return mean;
 }
 
-Result<Answered> answer_together(const std::vector<NodeModel>& models,
+Result<JointAnswer> answer_together(const std::vector<NodeModel>& models,
                                  const std::vector<std::vector<float>>& adapters,
                                  const std::vector<FleetNode>& nodes, Prompts prompts,
                                  CandidateSets candidates, const AnswerPlan& plan) {
@@ -152,7 +152,7 @@ Result<Answered> answer_together(const std::vector<NodeModel>& models,
                        return answer_of_node(models[i], adapters[i], nodes[i].corpus.train, prompts,
                                              candidates, plan);
                      }));
-  Answered answered;
+  JointAnswer answered;
   answered.bytes_up = mean.bytes_up;
   TRY_ASSIGN(answered.lesson, lesson_of_mean(std::move(prompts), std::move(candidates),
                                              plan.temperature, mean.values, plan.reading));

@@ -69,14 +69,14 @@ struct AnswerPlan {
   bool untuned = false;  // a control: nodes answer with the models that they started from
 };
 
-struct Answered {
+struct JointAnswer {
   Lesson lesson;
   std::uint64_t bytes_up = 0;  // of one node
 };
 
 // The mean of what all nodes say, out of the rounded sum of their vectors. A sequence that shares
 // kOwnRun tokens in a row with a node's own text has that node's confidence 0.
-Result<Answered> answer_together(const std::vector<NodeModel>& models,
+Result<JointAnswer> answer_together(const std::vector<NodeModel>& models,
                                  const std::vector<std::vector<float>>& adapters,
                                  const std::vector<FleetNode>& nodes, Prompts prompts,
                                  CandidateSets candidates, const AnswerPlan& plan);

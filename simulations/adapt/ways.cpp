@@ -206,7 +206,7 @@ struct Ways::Bench : AdaptBench {
   }
 
   // What the nodes' own models say of prompts that the large model wrote, or learned to write.
-  Result<Answered> ask(const Prompts& prompts, const Lora& writer, bool untuned) {
+  Result<JointAnswer> ask(const Prompts& prompts, const Lora& writer, bool untuned) {
     if (home_.empty() && !untuned) {
       TRY_ASSIGN(home_, tune_at_home(node_models(), pair().nodes, recipe().home));
     }
@@ -240,7 +240,7 @@ struct Ways::Bench : AdaptBench {
     for (int round = 0; round < recipe().asking_rounds; ++round) {
       const Lora& writer = adapted ? adapted->lora() : none();
       TRY_ASSIGN(const Prompts prompts, written_by_large(writer, round));
-      TRY_ASSIGN(Answered answered, ask(prompts, writer, untuned));
+      TRY_ASSIGN(JointAnswer answered, ask(prompts, writer, untuned));
       outcome.bytes_up += answered.bytes_up;
       const std::vector<float>& gate = answered.lesson.gate;
       outcome.notes["answered_in_round_" + std::to_string(round + 1)] =

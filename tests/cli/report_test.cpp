@@ -16,7 +16,8 @@ DemoReport full_report() {
   report.nodes = {
       {"jargon", "hacker slang", 1000, 100, 3.0, 2.4, 2.7, 5000, 4000, {3.0, 2.8, 2.4}},
       {"french", "manual pages <fr>", 2000, 200, 4.0, 3.0, 3.5, 5000, 4000, {4.0, 3.4, 3.0}}};
-  report.llm = {2.5, 2.45, 2.2};
+  report.llm = {2.5, 2.45, 2.2, 2.0};
+  report.llm_by_node = {{2.25, 2.2, 2.125, 1.9}, {2.75, 2.7, 2.275, 2.1}};
   report.wire = {42, 123456, WireFinding{7, "text", "diary", "node-1"}};
   report.rounds = 2;
   report.seconds = 83.25;
@@ -43,6 +44,9 @@ TEST(DemoReport, JsonHasEveryDocumentedField) {
   EXPECT_EQ(json["llm"]["bpb_before"], 2.5);
   EXPECT_EQ(json["llm"]["bpb_public_only"], 2.45);
   EXPECT_EQ(json["llm"]["bpb_after"], 2.2);
+  EXPECT_EQ(json["llm"]["bpb_oracle"], 2.0);
+  EXPECT_EQ(json["nodes"][0]["llm"]["bpb_after"], 2.125);
+  EXPECT_EQ(json["nodes"][1]["llm"]["bpb_oracle"], 2.1);
   EXPECT_EQ(json["wire"]["frames"], 42);
   EXPECT_EQ(json["wire"]["bytes"], 123456);
   EXPECT_EQ(json["wire"]["longest_private_match_bytes"], 7);

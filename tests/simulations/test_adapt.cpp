@@ -125,7 +125,7 @@ TEST(AdaptLogits, TheSumOfAllNodesIsTheirMeanDistribution) {
   AnswerPlan plan;
   plan.bits = 16;
   plan.untuned = true;  // the same answer of each, so that the mean is known
-  const Result<Answered> answered = answer_together(models, std::vector<std::vector<float>>(6),
+  const Result<JointAnswer> answered = answer_together(models, std::vector<std::vector<float>>(6),
                                                     world.nodes, prompts, candidates, plan);
   ASSERT_TRUE(answered) << answered.error().what;
   const Answers alone = answer(z, prompts, candidates, 1);
@@ -146,7 +146,7 @@ TEST(AdaptLogits, ANodeIsSilentOnWhatItHoldsItself) {
   plan.bits = 16;
   plan.untuned = true;
   const std::vector<NodeModel> models(1, {&world.slm, {4, 8}, {}});
-  const Result<Answered> own = answer_together(models, {{}}, alone, prompts, candidates, plan),
+  const Result<JointAnswer> own = answer_together(models, {{}}, alone, prompts, candidates, plan),
                          foreign = answer_together(models, {{}}, other, prompts, candidates, plan);
   ASSERT_TRUE(own && foreign);
   EXPECT_EQ(std::count(own->lesson.gate.begin(), own->lesson.gate.end(), 0.0f), prompts.rows());
