@@ -126,10 +126,18 @@ Result<void> CampaignQueue::stop(CampaignId id, Instant now) {
   TRY(set_state(*record, CampaignState::kStopped, "stopped by its operator"));
   if (!run_ || run_->id() != id) return {};
   record->version = run_->state().version;
-  for (const auto& [node, known] : run_->state().nodes) say_finished(node, *record, now);
-  run_.reset();
+  std::vector<NodeId> told;
+  for (const auto& [node, known] : run_->state().nodes) told.push_back(node);
+  end_run();
   adaptation_.reset();
+  for (const NodeId node : told) say_finished(node, *record, now);
   return {};
+}
+
+// What it had not written down yet did not happen, and what it was to say then is not said.
+void CampaignQueue::end_run() {
+  run_.reset();
+  shared_.peers.forget_held();
 }
 
 Result<void> CampaignQueue::roll_back(CampaignId id, VersionId to, Instant now) {
@@ -202,7 +210,7 @@ Result<void> CampaignQueue::advance(Instant now) {
 }
 
 Result<void> CampaignQueue::begin(CampaignRecord& record, Instant now) {
-  run_.reset();
+  end_run();
   TRY_ASSIGN(run_, CampaignRun::open({shared_.peers, shared_.identity, shared_.open_journal,
                                       shared_.trainer, shared_.member, shared_.audit},
                                      record, campaign_folder(folder_, record.id), now));

@@ -53,6 +53,7 @@ class CampaignQueue {
   CampaignRecord* mutable_record(CampaignId id);
   CampaignRecord* active();
   Result<void> begin(CampaignRecord& record, Instant now);
+  void end_run();
   Result<void> move_on(CampaignRecord& record, Instant now);
   Result<void> rounds_are_done(CampaignRecord& record);
   Result<void> adapt(CampaignRecord& record, Instant now);

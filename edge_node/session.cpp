@@ -26,8 +26,6 @@ struct Machine {
   }
 };
 
-// ---- time
-
 void retry_later(Machine& m, Instant now) {
   std::int64_t wait = limits::kRetryMs << std::min<std::uint32_t>(m.s.failures, 16);
   m.s.retry_at = now + std::min(wait, limits::kRetryMsMax);
@@ -42,8 +40,7 @@ void made_progress(Machine& m, Instant now) {
 // Bytes moved: a slow line is not tried again sooner than its next ones can be here.
 void bytes_moved(Machine& m, Instant now) {
   const std::int64_t pace = std::clamp<std::int64_t>(now - m.s.moved_at, 0, limits::kRetryMsMax / 2);
-  m.s.failures = 0;
-  m.s.moved_at = now;
+  made_progress(m, now);
   m.s.retry_at = now + std::max(limits::kRetryMs, 2 * pace);
 }
 

@@ -268,19 +268,16 @@ NodeOptions World::options_of(int number, const std::string& address) const {
   // One node has another model than the others.
   options.model = plan_.logits && number == 0 ? cloud_model() : model();
   options.own_rank = plan_.logits && number == 1 ? 3 : 0;
-  if (plan_.logits) {
+  if (plan_.logits)
     options.policy.questions = {digest_of(must(MappedFile::open(question())).view())};
-    options.keep_unmasked = true;
-  }
   options.coordinator = address;
   options.coordinator_id = must(load_or_make_keys(coordinator())).identity.open;
   options.trainer = trainer_of(plan_);
   if (!plan_.masked) options.policy.modes.push_back(Mode::kTrustedCoordinator);
   if (plan_.groups > 1 || plan_.logits) options.policy.honest_min = kFewHonest;
-  if (plan_.groups > 1) options.policy.honest_min = kFewHonest;
   if (plan_.honest_min > 0) options.policy.honest_min = plan_.honest_min;
+  options.keep_unmasked = plan_.keep_unmasked || plan_.logits;
   options.exit_when_finished = true;
-  options.keep_unmasked = plan_.keep_unmasked;
   options.record = node(number) / "sent";
   return options;
 }

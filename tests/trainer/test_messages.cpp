@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <limits>
 
 #include "base/limits.h"
@@ -164,26 +165,9 @@ TEST(TrainerMessages, EvaluateAndTeachComeBack) {
   EXPECT_EQ(evaluate.tokens_max, kHuge);
 
   Teach request{RequestId{3}, {4, 2, {}}, odd_floats(), {}, "public"};
-  request.plan = {{16, 8, {"k_proj"}},
-                  false,
-                  true,
-                  true,
-                  5,
-                  6,
-                  7,
-                  3,
-                  21,
-                  22,
-                  23,
-                  0.25f,
-                  20,
-                  2.5f,
-                  0.75f,
-                  0.125f,
-                  false,
-                  0.5f,
-                  3,
-                  9};
+  const AdapterSpec lora{16, 8, {"k_proj"}};
+  request.plan = {lora, false, true, true, 5,     6,    7,      3,     21,   22,
+                  23,   0.25f, 20,   2.5f, 0.75f, 0.125f, false, 0.5f, 3, 9};
   request.question = text_file("question", "of a campaign");
   request.answers = {0.5f, 0.25f};
   const TeachPlan plan = request.plan;
@@ -332,18 +316,16 @@ TEST(TrainerMessages, PartsOfOneTextAreNotTakenForAnother) {
 }
 
 TEST(TrainerMessages, WritesNothingOutOfBounds) {
-  Finetune request = a_finetune();
-  request.plan.steps = 0;
-  EXPECT_FALSE(encode(TrainerRequest(request)));
-  request = a_finetune();
-  request.plan.lr = std::nanf("");
-  EXPECT_FALSE(encode(TrainerRequest(request)));
-  request = a_finetune();
-  request.corpus.assign(limits::kTrainerNameBytesMax + 1, 'x');
-  EXPECT_FALSE(encode(TrainerRequest(request)));
-  request = a_finetune();
-  request.plan.adapter.targets.assign(limits::kAdapterTargetsMax + 1, "q_proj");
-  EXPECT_FALSE(encode(TrainerRequest(request)));
+  const auto written = [](const std::function<void(Finetune&)>& spoil) {
+    Finetune request = a_finetune();
+    spoil(request);
+    return encode(TrainerRequest(request)).has_value();
+  };
+  const std::vector<std::string> targets(limits::kAdapterTargetsMax + 1, "q_proj");
+  EXPECT_FALSE(written([](Finetune& f) { f.plan.steps = 0; }));
+  EXPECT_FALSE(written([](Finetune& f) { f.plan.lr = std::nanf(""); }));
+  EXPECT_FALSE(written([](Finetune& f) { f.corpus.assign(limits::kTrainerNameBytesMax + 1, 'x'); }));
+  EXPECT_FALSE(written([&](Finetune& f) { f.plan.adapter.targets = targets; }));
   OpenText text{RequestId{1}, "c", {}, 0.1, 64, Slot::kSlm};
   text.files.push_back({"closed.txt", UniqueFd()});
   EXPECT_FALSE(encode(TrainerRequest(std::move(text))));
