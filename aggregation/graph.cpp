@@ -72,6 +72,7 @@ struct Hypergeometric {
 double log_chance_apart(const LogFactorials& log_factorial, std::uint32_t n, std::uint32_t degree,
                         std::uint32_t bad) {
   if (degree > bad) return -HUGE_VAL;
+  if (bad >= n) return 0;  // nobody is left
   return std::log(n) + std::log(n - degree - 1.0) - std::numbers::ln2 + log_factorial(bad) +
          log_factorial(n - degree) - log_factorial(n) - log_factorial(bad - degree);
 }
