@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kWidth = 840, kBarHeight = 300, kLineHeight = 320, kLeft = 52, kRight = 110,
                  kTop = 34, kBottom = 40, kBarWidthMax = 96;
+constexpr double kBarOfTwoDecimals = 22;  // a narrower one has its value with one
 
 // 1, 2 or 5 times a power of ten: about `count` steps over `span`.
 double nice_step(double span, int count) {
@@ -126,7 +127,7 @@ std::string bar_chart(std::string_view title, const std::vector<std::string>& gr
             x + 1, bottom - height, bar - 2, height, each.css, escaped(groups[g]),
             escaped(each.name), *value);
         svg += text_at(x + bar / 2, bottom - height - 4, "value middle",
-                       fmt::format("{:.2f}", *value));
+                       fmt::format("{:.{}f}", *value, bar < kBarOfTwoDecimals ? 1 : 2));
       }
       x += bar;
     }
