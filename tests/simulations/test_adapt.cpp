@@ -6,23 +6,13 @@
 #include <cmath>
 
 #include "simulations/adapt/ways.h"
-#include "tests/trainer/random_model.h"
+#include "tests/trainer/tiny_transformer.h"
 
 namespace freshet {
 namespace {
 
 Transformer tiny_model(int hidden, std::uint64_t seed) {
-  ModelConfig config;
-  config.vocab_size = 48;
-  config.hidden_size = hidden;
-  config.intermediate_size = 32;
-  config.layers = 2;
-  config.heads = config.kv_heads = 2;
-  config.head_dim = hidden / 2;
-  config.max_positions = 64;
-  config.tied_embeddings = true;
-  return load_transformer(config, random_weights(config, Dtype::kF32, seed, 0.3f), Precision::kF32)
-      .value();
+  return tiny_transformer({.vocabulary = 48, .hidden = hidden, .spread = 0.3f}, seed);
 }
 
 // A language of its own for every node: each id is followed by one of two.

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <set>
 
-#include "tests/trainer/random_model.h"
+#include "tests/trainer/tiny_transformer.h"
 #include "trainer/adaptation/adapt.h"
 #include "trainer/adaptation/masked_logits.h"
 #include "trainer/adaptation/measure.h"
@@ -19,17 +19,7 @@ namespace {
 constexpr int kPupilVocabulary = 32, kPupilWindow = 16;
 
 Transformer pupil_model(int hidden, std::uint64_t seed) {
-  ModelConfig config;
-  config.vocab_size = kPupilVocabulary;
-  config.hidden_size = hidden;
-  config.intermediate_size = 32;
-  config.layers = 2;
-  config.heads = config.kv_heads = 2;
-  config.head_dim = hidden / 2;
-  config.max_positions = 64;
-  config.tied_embeddings = true;
-  return load_transformer(config, random_weights(config, Dtype::kF32, seed, 0.4f), Precision::kF32)
-      .value();
+  return tiny_transformer({.vocabulary = kPupilVocabulary, .hidden = hidden}, seed);
 }
 
 TokenStream pupil_text(std::size_t count, std::uint64_t seed, int step) {

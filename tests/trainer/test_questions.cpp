@@ -5,7 +5,7 @@
 
 #include <numeric>
 
-#include "tests/trainer/random_model.h"
+#include "tests/trainer/tiny_transformer.h"
 #include "trainer/adaptation/own_text.h"
 #include "trainer/adaptation/questions.h"
 #include "trainer/adaptation/teach.h"
@@ -17,17 +17,7 @@ namespace {
 constexpr int kAskedVocabulary = 32, kAskedWindow = 32;
 
 Transformer asked_model(int hidden, std::uint64_t seed, int vocabulary = kAskedVocabulary) {
-  ModelConfig config;
-  config.vocab_size = vocabulary;
-  config.hidden_size = hidden;
-  config.intermediate_size = 32;
-  config.layers = 2;
-  config.heads = config.kv_heads = 2;
-  config.head_dim = hidden / 2;
-  config.max_positions = 64;
-  config.tied_embeddings = true;
-  return load_transformer(config, random_weights(config, Dtype::kF32, seed, 0.4f), Precision::kF32)
-      .value();
+  return tiny_transformer({.vocabulary = vocabulary, .hidden = hidden}, seed);
 }
 
 // Each id is followed by one of two.

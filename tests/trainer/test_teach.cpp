@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "tests/trainer/random_model.h"
+#include "tests/trainer/tiny_transformer.h"
 #include "trainer/adaptation/teach.h"
 #include "trainer/finetune.h"
 #include "trainer/kernels/loops.h"
@@ -28,17 +28,7 @@ TokenStream secret_walk(std::size_t count, int step, std::uint64_t seed) {
 }
 
 Transformer taught_transformer(int vocabulary, int hidden, std::uint64_t seed) {
-  ModelConfig config;
-  config.vocab_size = vocabulary;
-  config.hidden_size = hidden;
-  config.intermediate_size = 32;
-  config.layers = 2;
-  config.heads = config.kv_heads = 2;
-  config.head_dim = hidden / 2;
-  config.max_positions = 256;
-  config.tied_embeddings = true;
-  auto weights = random_weights(config, Dtype::kF32, seed, 0.4f);
-  return load_transformer(config, weights, Precision::kF32).value();
+  return tiny_transformer({.vocabulary = vocabulary, .hidden = hidden, .positions = 256}, seed);
 }
 
 TeachPlan teaching_of(int steps) {
